@@ -1,1 +1,1 @@
-"""."""
+"""Robust training: sites, balls and methods, each usable on its own."""

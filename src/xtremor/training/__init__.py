@@ -1,1 +1,1 @@
-"""."""
+"""The loop, its batches, compact embeddings, checkpoints and run folders."""

@@ -1,0 +1,58 @@
+"""Entry point: exit code 0, 2 for bad input (one sentence, no traceback), 1 for a fault of ours, 130 for Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+REPORT_FAULTS = "this is a fault of xtremor, not of your input; please report it with the lines above"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    from cyclopts.exceptions import CycloptsError
+
+    from xtremor.cli.app import app, explain
+    from xtremor.errors import UserError
+
+    try:
+        app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _refuse(explain(error, arguments))
+    except UserError as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return _stopped("stopped")
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: nothing more to say, and nothing to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if type(error).__name__ == "Interrupted":
+            return _stopped(f"{error}; the same command goes on from here")
+        import traceback
+
+        traceback.print_exc()
+        print(f"error: {REPORT_FAULTS}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _refuse(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return 2
+
+
+def _stopped(sentence: str) -> int:
+    print(f"\n{sentence}", file=sys.stderr)
+    return 130
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The command table. Every command is imported when it is called, so that help answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from inspect import cleandoc
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError, UnknownCommandError, UnknownOptionError
+
+from xtremor import __version__
+from xtremor.errors import nearest
+
+HELP = """Train an encoder on English labels so that it holds up in other languages, and see whether it did.
+
+Begin with `xtremor quickstart`: it needs no data and no download of a model.
+"""
+
+# Name -> where it is, and its help: one line for the list, then what a newcomer needs, then an example.
+COMMANDS = {
+    "quickstart": (
+        "xtremor.cli.quickstart:quickstart",
+        """Compare the methods over several seeds and write a report.
+
+        Trains plain fine-tuning, random noise, PGD and FreeLB with several seeds on English, scores every language, and
+        writes OUTPUT/report/index.html. Without options it runs on the starter data and encoder and needs no download.
+        Interrupted, the same command goes on where it was.
+
+        For example: `xtremor quickstart`, or
+        `xtremor quickstart --task xnli --data DIR --train-rows 4000 --limit 1000 --seeds 2 --output xnli`
+        """,
+    ),
+    "train": (
+        "xtremor.cli.train:train",
+        """Fine-tune an encoder on a task's English rows with one method and one seed.
+
+        The last step of a fixed schedule is kept; nothing is selected on a target language. Interrupted by Ctrl-C or
+        killed, the same command goes on where it was.
+
+        For example: `xtremor train --task intents --method pgd --radius 0.01 --output runs/pgd`
+        """,
+    ),
+    "evaluate": (
+        "xtremor.cli.evaluate:evaluate",
+        """Score a trained run in every language of its task.
+
+        Writes RUN/predictions.parquet (one row an item, with logits) and RUN/scores.json.
+
+        For example: `xtremor evaluate runs/pgd --languages sw,tr --limit 500`
+        """,
+    ),
+    "baseline": (
+        "xtremor.cli.evaluate:baseline",
+        """Score the frozen encoder: each row gets the class whose English centroid is nearest.
+
+        No weight is trained: what remains above this is what fine-tuning bought.
+
+        For example: `xtremor baseline --task intents --output runs/centroid`
+        """,
+    ),
+    "report": (
+        "xtremor.cli.report:report",
+        """Make one page, charts and a table from evaluated runs of one task.
+
+        For example: `xtremor report runs --output report`
+        """,
+    ),
+    "tasks": (
+        "xtremor.cli.listings:tasks",
+        """List the tasks, or show one task's card.
+
+        For example: `xtremor tasks xnli`
+        """,
+    ),
+    "methods": (
+        "xtremor.cli.listings:methods",
+        """List the training methods, what they train on and what they cost in passes.
+
+        For example: `xtremor methods --json`
+        """,
+    ),
+    "languages": (
+        "xtremor.cli.listings:languages",
+        """List the languages with script, family, Joshi class and who saw them in pretraining.
+
+        For example: `xtremor languages --task xnli`
+        """,
+    ),
+    "encoders": (
+        "xtremor.cli.listings:encoders",
+        """List the encoders that are known by name; any hub name or local folder works too.
+
+        For example: `xtremor encoders --json`
+        """,
+    ),
+}
+
+app = App(name="xtremor", help=HELP, version=f"xtremor {__version__}", help_format="markdown")
+for _name, (_target, _help) in COMMANDS.items():
+    app.command(_target, name=_name, help=cleandoc(_help))
+
+
+def explain(error: CycloptsError, arguments: Sequence[str]) -> str:
+    """One sentence for a command line that does not parse, with the nearest command or option where there is one."""
+    command = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    if isinstance(error, UnknownCommandError) or (command is None and arguments):
+        typed = arguments[0]
+        close = nearest(typed, COMMANDS)
+        return f"unknown command '{typed}' ({_said(close, COMMANDS)}); `xtremor --help` lists them"
+    if isinstance(error, UnknownOptionError) and error.token is not None:
+        typed = error.token.keyword or error.token.value
+        close = nearest(typed, _options(command)) if command else []
+        said = f" (nearest: {', '.join(close)})" if close else ""
+        return f"unknown option '{typed}' of `xtremor {command}`{said}; `xtremor {command} --help` lists them"
+    sentence = " ".join(str(error).split())
+    return f"{sentence[:1].lower()}{sentence[1:].rstrip('.')}; see `xtremor {command} --help`"
+
+
+def _said(close: Sequence[str], known: Sequence[str] | dict[str, object]) -> str:
+    return f"nearest: {', '.join(close)}" if close else f"known: {', '.join(known)}"
+
+
+def _options(command: str) -> list[str]:
+    found: list[str] = []
+    for argument in app[command].assemble_argument_collection():
+        found += [name for name in argument.names if name.startswith("--")]
+    return found

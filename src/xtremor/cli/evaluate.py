@@ -1,0 +1,62 @@
+"""``xtremor evaluate`` and ``xtremor baseline``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from xtremor.cli.options import ScoringOptions, TaskOptions
+
+DEFAULTS = (TaskOptions(), ScoringOptions())
+
+
+def evaluate(
+    run: Annotated[Path, Parameter(help="Run folder that `xtremor train` wrote.")],
+    *,
+    data: Annotated[Path | None, Parameter(help="Folder of XTREME-R files in the official layout.")] = None,
+    threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
+    json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
+    scoring: ScoringOptions = DEFAULTS[1],
+) -> None:
+    """Score a trained run in every language of its task, zero-shot."""
+    from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run
+    from xtremor.training.folder import RunFolder
+
+    record = RunFolder(run).read_record()
+    card, source = TaskOptions(record["task"], data).open()
+    length = record["training"]["max_length"]
+    settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
+    _print(evaluate_run(run, source, card, settings, threads), json_)
+
+
+def baseline(
+    *,
+    output: Annotated[Path, Parameter(alias="-o", help="Folder for the baseline's scores.")],
+    encoder: Annotated[str, Parameter(help="Hub name, local folder, or `starter`.")] = "starter",
+    train_rows: Annotated[int | None, Parameter(help="English rows that the centroids are made of (default: all).")] = None,
+    max_length: Annotated[int | None, Parameter(help="Longest input in tokens.")] = None,
+    threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
+    json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
+    task: TaskOptions = DEFAULTS[0],
+    scoring: ScoringOptions = DEFAULTS[1],
+) -> None:
+    """Score the frozen encoder: each row gets the class whose English centroid is nearest in cosine."""
+    from xtremor.evaluation.centroid import run_baseline
+    from xtremor.evaluation.evaluate import EvaluationSettings
+
+    card, source = task.open()
+    length = card.defaults.max_length if max_length is None else max_length
+    rows = card.defaults.train_rows if train_rows is None else train_rows
+    settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
+    _print(run_baseline(encoder, card, source, output, rows, settings, threads), json_)
+
+
+def _print(scores: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(scores, ensure_ascii=False, indent=2))
+        return
+    for language, cell in scores["languages"].items():
+        print(f"{language:8} {cell['score']:6.2f}  ({cell['items']} items)")

@@ -1,0 +1,118 @@
+"""``xtremor tasks | methods | languages | encoders``: what there is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+JSON = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON for a program to read.")]
+
+
+def tasks(name: Annotated[str | None, Parameter(help="Show this task's card.")] = None, /, *, json_: JSON = False) -> None:
+    """List the tasks, or show one task's card."""
+    from xtremor.tasks.cards import all_cards, card
+
+    chosen = all_cards() if name is None else (card(name),)
+    if json_:
+        print(json.dumps([asdict(each) for each in chosen], ensure_ascii=False, indent=2))
+    elif name is not None:
+        for key, value in asdict(chosen[0]).items():
+            _print_field(key, value)
+    else:
+        rows = [
+            {"task": each.name, "what": each.title, "languages": len(each.languages) or "from the data", "needs": _needs(each.source)}
+            for each in chosen
+        ]
+        _print_table(rows)
+
+
+def methods(*, json_: JSON = False) -> None:
+    """List the training methods, their rules and what they cost in passes (plain: 3)."""
+    from xtremor.robust.registry import DEFAULTS, METHODS
+
+    rows = [
+        {
+            "method": each.name,
+            "what": each.title,
+            "trained on": each.rule,
+            "passes": each.cost,
+            "defaults": ", ".join(f"{key} {value:g}" for key, value in DEFAULTS[each.name].items()),
+            "source": each.source,
+        }
+        for each in METHODS.values()
+    ]
+    _print_rows(rows, json_)
+
+
+def languages(
+    task: Annotated[str | None, Parameter(help="Only the languages of this task.")] = None, *, json_: JSON = False
+) -> None:
+    """List languages with script, family, Joshi class, and whether the encoders saw them in pretraining."""
+    from xtremor.languages import table
+    from xtremor.sources import open_source
+    from xtremor.tasks.cards import card
+
+    codes = None
+    if task is not None:
+        found = card(task)
+        codes = found.languages or tuple(open_source(found).languages(found.splits[0]))
+    _print_rows(table(codes), json_)
+
+
+def encoders(*, json_: JSON = False) -> None:
+    """List the encoders that are known by name; any other hub name or local folder works too."""
+    from xtremor.encoders.load import known_encoders
+
+    _print_rows([asdict(each) for each in known_encoders()], json_)
+
+
+def _needs(source: str) -> str:
+    return {"intents": "pip install 'xtremor[starter]'", "official": "--data DIR"}.get(source, source)
+
+
+def _print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        _print_table(rows)
+
+
+def _print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """A table as wide as the terminal; one tab-separated line a row where the output is no terminal."""
+    import sys
+
+    if not sys.stdout.isatty():
+        print("\t".join(rows[0]))
+        for row in rows:
+            print("\t".join(_text(value) for value in row.values()))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(*rows[0], box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        grid.add_row(*map(_text, row.values()))
+    Console().print(grid)
+
+
+def _print_field(key: str, value: Any) -> None:
+    if isinstance(value, dict):
+        value = ", ".join(f"{name} {each}" for name, each in value.items())
+    if isinstance(value, (tuple, list)) and any(" " in str(each) for each in value):
+        print(f"{key}:")
+        for each in value:
+            print(f"  - {each}")
+    else:
+        print(f"{key}: {_text(value)}")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)

@@ -1,0 +1,141 @@
+"""Options that several commands share, as dataclasses that cyclopts spreads into flags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from xtremor.errors import UserError
+
+if TYPE_CHECKING:
+    from xtremor.robust.registry import MethodSettings
+    from xtremor.sources.base import Source
+    from xtremor.tasks.base import TaskCard
+    from xtremor.training.config import TrainSettings
+
+METHOD = Group("Perturbation", sort_key=2)
+TRAINING = Group("Training", sort_key=3)
+SCORING = Group("Scoring", sort_key=4)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TaskOptions:
+    """Which task, and where its files are."""
+
+    task: Annotated[str, Parameter(help="Name of a task (`xtremor tasks` lists them).")] = "intents"
+    data: Annotated[
+        Path | None, Parameter(help="Folder of XTREME-R files in the official layout; not for `intents`.")
+    ] = None
+
+    def open(self) -> tuple[TaskCard, Source]:
+        """The card and the source of its rows."""
+        from xtremor.sources import open_source
+        from xtremor.tasks.cards import card
+
+        found = card(self.task)
+        return found, open_source(found, self.data)
+
+
+@Parameter(name="*", group=METHOD)
+@dataclass(frozen=True)
+class BallOptions:
+    """How far and where the input is perturbed; every robust method reads these."""
+
+    radius: Annotated[
+        float | None, Parameter(help="Size of the ball, relative to the mean norm of a vector at the site (default 0.01).")
+    ] = None
+    absolute: Annotated[bool, Parameter(negative=(), help="The radius is absolute, not relative.")] = False
+    norm: Annotated[str, Parameter(help="l2 or linf.")] = "l2"
+    scope: Annotated[
+        str,
+        Parameter(help="token: each token has the radius; sequence: a row shares it; sequence-scaled: times sqrt(length)."),
+    ] = "token"
+    site: Annotated[str, Parameter(help="word (word embeddings) or embeddings (after their LayerNorm).")] = "word"
+    dropout: Annotated[str, Parameter(help="shared (same masks in all passes over a batch) or fresh.")] = "shared"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Settings of a method."""
+        values = {name: getattr(self, name) for name in ("radius", "norm", "scope", "site", "dropout")}
+        return {**values, "relative": not self.absolute}
+
+
+@Parameter(name="*", group=METHOD)
+@dataclass(frozen=True)
+class MethodOptions:
+    """The method's own settings."""
+
+    method: Annotated[str, Parameter(help="plain, noise, pgd, freelb or noise-k (`xtremor methods` explains).")] = "plain"
+    steps: Annotated[int | None, Parameter(help="K of pgd (default 1), freelb and noise-k (default 2).")] = None
+    step_size: Annotated[float | None, Parameter(help="Ascent step as a share of the radius (default 2.5 / K).")] = None
+    start: Annotated[
+        float | None, Parameter(help="Random start as a share of the radius (default: pgd 1, freelb and noise-k 0).")
+    ] = None
+    draws: Annotated[int, Parameter(help="Draws that noise averages over.")] = 1
+
+    def settings(self, ball: BallOptions) -> MethodSettings:
+        """Checked settings of the method."""
+        from xtremor.robust.registry import MethodSettings
+
+        own = {name: getattr(self, name) for name in ("steps", "step_size", "start", "draws")}
+        return MethodSettings(name=self.method, **ball.as_dict(), **own)
+
+
+@Parameter(name="*", group=TRAINING)
+@dataclass(frozen=True)
+class TrainOptions:
+    """The recipe; what is left out comes from the task's card."""
+
+    encoder: Annotated[str, Parameter(help="Hub name, local folder, or `starter`.")] = "starter"
+    epochs: Annotated[float | None, Parameter(help="Passes over the training rows; fractions are allowed.")] = None
+    batch_size: Annotated[int | None, Parameter(help="Rows per weight update.")] = None
+    accumulate: Annotated[int, Parameter(help="Micro-batches that an update's rows are split into.")] = 1
+    learning_rate: Annotated[float | None, Parameter(help="Peak rate of the encoder.")] = None
+    head_learning_rate: Annotated[float | None, Parameter(help="Peak rate of the new head.")] = None
+    max_length: Annotated[int | None, Parameter(help="Longest input in tokens.")] = None
+    train_rows: Annotated[int | None, Parameter(help="Rows drawn for training, the same for every seed and method.")] = None
+    warmup: Annotated[float, Parameter(help="Share of the updates with a rising rate.")] = 0.1
+    weight_decay: Annotated[float, Parameter(help="Of AdamW, on the encoder's matrices.")] = 0.0
+    clip: Annotated[float, Parameter(help="Largest gradient norm of an update.")] = 1.0
+    freeze_embeddings: Annotated[bool, Parameter(negative=(), help="Keep the word embeddings as they are.")] = False
+    precision: Annotated[str, Parameter(help="fp32 or bf16.")] = "fp32"
+    threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None
+
+    def settings(self, card: TaskCard, method: MethodSettings, seed: int) -> TrainSettings:
+        """Checked settings of a run, the card's defaults filled in."""
+        from xtremor.training.config import TrainSettings
+
+        if self.threads is not None and self.threads < 1:
+            raise UserError(f"--threads must be at least 1, not {self.threads}")
+        own = {
+            name: getattr(self, name)
+            for name in ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
+        }
+        for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
+            value = getattr(self, name)
+            own[name] = getattr(card.defaults, name) if value is None else value
+        return TrainSettings(task=card.name, method=method, seed=seed, **own)
+
+
+@Parameter(name="*", group=SCORING)
+@dataclass(frozen=True)
+class ScoringOptions:
+    """What is scored."""
+
+    split: Annotated[str | None, Parameter(help="Split to score (default: the task's test).")] = None
+    languages: Annotated[
+        str | None, Parameter(help="Codes between commas (default: every language of the task).")
+    ] = None
+    limit: Annotated[int | None, Parameter(help="First rows of each language (default: all).")] = None
+
+    def codes(self) -> tuple[str, ...] | None:
+        """The languages named, or None for all."""
+        if self.languages is None:
+            return None
+        codes = tuple(code.strip() for code in self.languages.split(",") if code.strip())
+        if not codes:
+            raise UserError("--languages names no language; write codes between commas, for example sw,tr")
+        return codes

@@ -1,0 +1,43 @@
+"""``xtremor quickstart``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from xtremor.cli.options import BallOptions, ScoringOptions, TaskOptions, TrainOptions
+from xtremor.console import say
+from xtremor.errors import UserError
+
+DEFAULTS = (TaskOptions(), BallOptions(), TrainOptions(), ScoringOptions())
+QUICK_METHODS = "plain,noise,pgd,freelb"
+
+
+def quickstart(
+    *,
+    output: Annotated[Path, Parameter(alias="-o", help="Folder for runs and report.")] = Path("quickstart"),
+    methods: Annotated[str, Parameter(help="Methods between commas; a number after a dash is K: freelb-3.")] = QUICK_METHODS,
+    seeds: Annotated[int, Parameter(help="Seeds 1 to this are run for every method.")] = 3,
+    workers: Annotated[int | None, Parameter(help="Runs side by side (default: one a core, as memory allows).")] = None,
+    keep_model: Annotated[bool, Parameter(help="Keep every trained model (470 MB each with the starter).")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores of all runs as JSON.")] = False,
+    task: TaskOptions = DEFAULTS[0],
+    ball: BallOptions = DEFAULTS[1],
+    recipe: TrainOptions = DEFAULTS[2],
+    scoring: ScoringOptions = DEFAULTS[3],
+) -> None:
+    """Compare the methods over several seeds and write a report."""
+    from xtremor.quickstart import Grid, run_grid
+
+    if seeds < 1:
+        raise UserError(f"--seeds must be at least 1, not {seeds}")
+    names = tuple(name.strip() for name in methods.split(",") if name.strip())
+    if not names:
+        raise UserError("--methods names no method; write names between commas, for example plain,pgd")
+    result = run_grid(Grid(names, seeds, task, ball, recipe, scoring, keep_model), output, workers)
+    say(f"report: {result.page}")
+    if json_:
+        print(json.dumps(result.scores, ensure_ascii=False, indent=2))

@@ -1,0 +1,50 @@
+"""``xtremor train``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from xtremor.cli.options import BallOptions, MethodOptions, ScoringOptions, TaskOptions, TrainOptions
+from xtremor.console import say
+
+DEFAULTS = (TaskOptions(), MethodOptions(), BallOptions(), TrainOptions(), ScoringOptions())
+
+
+def train(
+    *,
+    output: Annotated[Path, Parameter(alias="-o", help="Run folder; give the same command again to resume.")],
+    seed: Annotated[int, Parameter(help="Of the head, the data order, dropout and perturbation.")] = 1,
+    evaluate: Annotated[bool, Parameter(negative=(), help="Score every language when training is done.")] = False,
+    keep_model: Annotated[bool, Parameter(help="Write the trained model into OUTPUT/model.")] = True,
+    json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the run's record as JSON.")] = False,
+    task: TaskOptions = DEFAULTS[0],
+    method: MethodOptions = DEFAULTS[1],
+    ball: BallOptions = DEFAULTS[2],
+    recipe: TrainOptions = DEFAULTS[3],
+    scoring: ScoringOptions = DEFAULTS[4],
+) -> None:
+    """Fine-tune an encoder on a task's English rows with one method and one seed."""
+    from xtremor.evaluation.evaluate import EvaluationSettings
+    from xtremor.training.session import train_and_evaluate
+
+    settings_of_method = method.settings(ball)
+    card, source = task.open()
+    settings = recipe.settings(card, settings_of_method, seed)
+    scored = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
+    record = train_and_evaluate(
+        settings, card, source, output, scored if evaluate else None, keep_model, recipe.threads
+    )
+    dev = record["english_dev"]
+    if dev is not None:
+        say(f"English dev accuracy {dev['score']:.2f} ({dev['items']} rows)")
+    if keep_model:
+        say(f"model: {output / 'model'}")
+    if not evaluate:
+        data = f" --data {task.data}" if task.data else ""
+        say(f"next: xtremor evaluate {output}{data}")
+    if json_:
+        print(json.dumps(record, ensure_ascii=False, indent=2))

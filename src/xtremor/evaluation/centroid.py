@@ -1,0 +1,107 @@
+"""What the encoder gives away without training: nearest class centroid of its frozen sentence vectors."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xtremor import machine
+from xtremor.console import say
+from xtremor.evaluation.evaluate import (
+    EvaluationSettings,
+    evaluated,
+    read_examples,
+    summary,
+    write_evaluation,
+)
+from xtremor.sources.base import Source
+from xtremor.tasks.base import TaskCard
+from xtremor.tasks.category import category
+from xtremor.training.folder import FORMAT, RunFolder, read_json, write_json
+
+ARM = "nearest centroid"
+
+
+def centroids(vectors: np.ndarray, targets: np.ndarray, classes: int) -> np.ndarray:
+    """(N, H) vectors and (N,) classes -> (C, H) unit vectors: the mean of each class's unit vectors.
+
+    A class without rows gets zeros and is never the nearest.
+    """
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    sums = np.zeros((classes, vectors.shape[1]))
+    np.add.at(sums, targets, units)
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0).astype(np.float32)
+
+
+def run_baseline(
+    encoder: str,
+    card: TaskCard,
+    source: Source,
+    output: Path,
+    train_rows: int | None,
+    settings: EvaluationSettings,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Write a run folder for the frozen encoder and return its scores; cosines stand in for logits."""
+    import polars as pl
+    import torch
+
+    from xtremor.encoders.load import load_encoder, load_tokenizer
+    from xtremor.evaluation.predict import forward_rows, mean_pooled
+    from xtremor.training.run import draw, pad_of
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    folder = RunFolder(output)
+    identity = {"format": FORMAT, "task": card.name, "encoder": encoder, "method": "centroid", "rows": train_rows}
+    folder.claim({**identity, "max_length": settings.max_length})
+    if evaluated(folder, settings):
+        say(f"{output}: already scored")
+        return read_json(folder.scores)
+    started = time.monotonic()
+    split, wanted = read_examples(card, source, settings)
+    tokenizer = load_tokenizer(encoder)
+    model, report = load_encoder(encoder)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device)
+    kind, labels = category(card.category), source.labels()
+
+    def vectors(examples: Any) -> tuple[np.ndarray, np.ndarray]:
+        features = kind.featurize(examples, tokenizer, labels, settings.max_length)
+        return forward_rows(model, features.rows, pad_of(tokenizer), device, mean_pooled), features.targets
+
+    prototypes = centroids(*vectors(draw(source.examples("train", "en"), train_rows, 0)), len(labels))
+    tables = []
+    for rows in wanted.values():
+        found, _ = vectors(rows)
+        cosines = (found / np.linalg.norm(found, axis=1, keepdims=True)) @ prototypes.T
+        tables.append(kind.predictions(rows, cosines, labels))
+    record = {
+        "format": FORMAT,
+        "task": card.name,
+        "arm": ARM,
+        "method": {"name": "centroid"},
+        "seed": 0,
+        "encoder": asdict(report),
+        "training": {"rows": train_rows, "max_length": settings.max_length},
+        "data": asdict(source.record()),
+        "command": machine.command_line(),
+        "created": machine.now(),
+        "versions": machine.versions(),
+        "machine": machine.machine(str(device), torch.get_num_threads()),
+        "counts": {},
+        "seconds": {"training": 0.0},
+        "peak_memory_mb": machine.peak_memory_mb(),
+        "english_dev": None,
+        "warnings": [],
+    }
+    write_json(folder.record, record)
+    seconds = time.monotonic() - started
+    scores = write_evaluation(folder, pl.concat(tables), split, settings, card, record, seconds, source)
+    say(summary(scores))
+    return scores

@@ -1,0 +1,164 @@
+"""Score a trained model in every language of its task and keep the predictions item by item."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xtremor import machine
+from xtremor.console import Progress, say
+from xtremor.errors import UserError, unknown
+from xtremor.sources.base import Source
+from xtremor.tasks.base import TaskCard, TextExample
+from xtremor.tasks.category import category
+from xtremor.training.folder import RunFolder, read_json, write_json
+
+if TYPE_CHECKING:
+    import polars as pl
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What is scored.
+
+    Attributes:
+        split: of the task; None is the card's first.
+        languages: codes, or None for every language of the task.
+        limit: first rows of each language, the same ones for every model; None is all.
+        max_length: longest input in tokens.
+    """
+
+    split: str | None = None
+    languages: tuple[str, ...] | None = None
+    limit: int | None = None
+    max_length: int = 128
+
+    def selection(self) -> dict[str, Any]:
+        """What a score file must record to tell whether it answers these settings."""
+        return {"split": self.split, "languages": self.languages and list(self.languages), "limit": self.limit}
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"--limit must be at least 1, not {self.limit}")
+
+
+def read_examples(
+    card: TaskCard, source: Source, settings: EvaluationSettings
+) -> tuple[str, dict[str, list[TextExample]]]:
+    """The split's name and the rows to score, by language.
+
+    Raises:
+        UserError: a split or a language that the task lacks, a file that is missing, rows without labels.
+    """
+    split = settings.split or card.splits[0]
+    if split not in card.splits:
+        raise unknown("split", split, card.splits)
+    known = card.languages or tuple(source.languages(split))
+    for language in settings.languages or ():
+        if language not in known:
+            raise unknown(f"language of {card.name}", language, known)
+    chosen = settings.languages or known
+    return split, {language: source.examples(split, language)[: settings.limit] for language in chosen}
+
+
+def evaluate(
+    model: nn.Module,
+    tokenizer: Any,
+    labels: Sequence[str],
+    card: TaskCard,
+    source: Source,
+    settings: EvaluationSettings,
+    device: torch.device,
+) -> tuple[str, pl.DataFrame]:
+    """Predict every row of every language; return the split's name and the table of predictions."""
+    from xtremor.evaluation.predict import forward_rows, logits
+    from xtremor.training.run import pad_of
+
+    split, examples = read_examples(card, source, settings)
+    kind = category(card.category)
+    tables: list[pl.DataFrame] = []
+    with Progress(f"scoring {card.name} in {len(examples)} languages", sum(map(len, examples.values()))) as progress:
+        for language, rows in examples.items():
+            features = kind.featurize(rows, tokenizer, labels, settings.max_length)
+            found = forward_rows(
+                model, features.rows, pad_of(tokenizer), device, logits, lambda n: progress.advance(n, language)  # noqa: B023
+            )
+            tables.append(kind.predictions(rows, found, labels))
+    import polars as pl
+
+    return split, pl.concat(tables)
+
+
+def write_evaluation(
+    folder: RunFolder,
+    table: pl.DataFrame,
+    split: str,
+    settings: EvaluationSettings,
+    card: TaskCard,
+    record: dict[str, Any],
+    seconds: float,
+    source: Source,
+) -> dict[str, Any]:
+    """Write predictions.parquet and scores.json of a run and return the scores."""
+    from xtremor.scoring.predictions import write_predictions
+    from xtremor.scoring.scores import scores_from_predictions
+
+    made = {
+        "arm": record["arm"],
+        "seed": record["seed"],
+        "split": split,
+        "task": card.name,
+        "command": machine.command_line(),
+        "created": machine.now(),
+        "versions": machine.versions(),
+    }
+    scores = {**scores_from_predictions(table, card, split), **made}
+    scores |= {"selection": settings.selection(), "seconds": seconds, "data": asdict(source.record())}
+    write_predictions(folder.predictions, table, made)
+    write_json(folder.scores, scores)
+    return scores
+
+
+def evaluate_run(
+    run: Path, source: Source, card: TaskCard, settings: EvaluationSettings, threads: int | None = None
+) -> dict[str, Any]:
+    """Load ``RUN/model`` with transformers, score it, write the results into the run folder and return the scores."""
+    import torch
+    import transformers
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    folder = RunFolder(run)
+    record = folder.read_record()
+    if not folder.model.is_dir():
+        raise UserError(f"{run} keeps no model (it was trained with --no-keep-model); train it again without that option")
+    kind = category(card.category)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = getattr(transformers, kind.AUTO_CLASS).from_pretrained(folder.model).to(device)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder.model)
+    labels = [model.config.id2label[index] for index in range(model.config.num_labels)]
+    if set(labels) != set(source.labels()):
+        raise UserError(f"{run} answers {', '.join(labels[:5])}, but {card.name} asks for {', '.join(source.labels()[:5])}")
+    started = time.monotonic()
+    split, table = evaluate(model, tokenizer, labels, card, source, settings, device)
+    scores = write_evaluation(folder, table, split, settings, card, record, time.monotonic() - started, source)
+    say(summary(scores))
+    return scores
+
+
+def evaluated(folder: RunFolder, settings: EvaluationSettings) -> bool:
+    """Whether the run's score file answers these settings."""
+    return folder.scores.exists() and read_json(folder.scores).get("selection") == settings.selection()
+
+
+def summary(scores: dict[str, Any]) -> str:
+    """One line: the averages of a score file."""
+    parts = [f"{scores['average']:.2f} on average over {len(scores['languages'])} languages"]
+    if scores.get("average_without_english") is not None:
+        parts.append(f"{scores['average_without_english']:.2f} without English")
+    return f"{scores['task']} {scores['split']}, {scores['metric']}: {', '.join(parts)}"

@@ -1,0 +1,164 @@
+"""Several runs side by side on one machine: one process each, cores divided, progress over all of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xtremor.console import Progress
+from xtremor.errors import UserError
+
+# A worker with the starter encoder peaks below this; fewer workers are started where memory is short.
+WORKER_GIB = 1.6
+POLL_SECONDS = 0.5
+WATCH = "XTREMOR_STOP_WITH_PARENT"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command of ours.
+
+    Attributes:
+        name: for people and for the log file.
+        arguments: of the command line, without the program.
+        work: its cost beside the other jobs', in any unit; used for the time left.
+        done: share of the work that is finished, asked again and again.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    work: float
+    done: Callable[[], float]
+
+
+def worker_count(jobs: int, asked: int | None) -> tuple[int, int]:
+    """How many processes to run side by side, and how many threads each gets."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if asked is not None and asked < 1:
+        raise UserError(f"--workers must be at least 1, not {asked}")
+    workers = asked or min(cores, max(1, int(_free_gib() / WORKER_GIB)), jobs)
+    return workers, max(1, cores // workers)
+
+
+def run_jobs(jobs: Sequence[Job], workers: int, logs: Path, what: str) -> None:
+    """Run all jobs, ``workers`` at a time; returns when all have succeeded.
+
+    A worker ends when this process does, however this one ends. On the first failure the others are stopped (they
+    keep their checkpoints) and the failing job's last line is raised.
+
+    Raises:
+        UserError: a job failed.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    waiting = list(jobs)
+    running: dict[Job, subprocess.Popen[bytes]] = {}
+    before = sum(job.work * job.done() for job in jobs)
+    finished: set[str] = set()
+    try:
+        with Progress(what, sum(job.work for job in jobs), before) as progress:
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    job = waiting.pop(0)
+                    running[job] = _start(job, logs)
+                time.sleep(POLL_SECONDS)
+                for job, process in list(running.items()):
+                    if process.poll() is not None:
+                        del running[job]
+                        if process.returncode != 0:
+                            raise _failure(job, logs, process.returncode)
+                        finished.add(job.name)
+                now = sum(job.work * (1.0 if job.name in finished else job.done()) for job in jobs)
+                names = ", ".join(job.name for job in running)
+                progress.advance(max(0.0, now - progress.done), f"{len(finished)} of {len(jobs)} runs, now {names}")
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _start(job: Job, logs: Path) -> subprocess.Popen[bytes]:
+    with open(_log(job, logs), "ab") as log:
+        # Standard input stays open as long as this process lives: its end is how a worker learns of our death.
+        return subprocess.Popen(
+            [sys.executable, "-m", "xtremor", *job.arguments],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, WATCH: "1"},
+            start_new_session=True,
+        )
+
+
+def stop_with_parent() -> None:
+    """In a worker: end this process when the one that started it is gone. Does nothing elsewhere."""
+    if os.environ.pop(WATCH, None) is None:
+        return
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _log(job: Job, logs: Path) -> Path:
+    return logs / f"{job.name.replace(' ', '-')}.log"
+
+
+def _failure(job: Job, logs: Path, code: int) -> UserError:
+    path = _log(job, logs)
+    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
+    said = next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), None)
+    reason = said or (lines[-1] if lines else "it printed nothing")
+    if code < 0:
+        reason = f"it was ended by signal {-code} (memory may have run out; try --workers 1)"
+    return UserError(f"{job.name}: {reason} (log: {path}); the same command goes on with what is left")
+
+
+def share_of_run(folder: Path, updates: int, training: float) -> Callable[[], float]:
+    """Share of a run that is finished, from its log; ``training`` is the share that training is of the whole."""
+
+    def done() -> float:
+        if (folder / "scores.json").exists():
+            return 1.0
+        return training * min(1.0, _last_update(folder / "log.jsonl") / max(1, updates))
+
+    return done
+
+
+def _last_update(log: Path) -> int:
+    try:
+        with open(log, "rb") as opened:
+            opened.seek(0, os.SEEK_END)
+            opened.seek(max(0, opened.tell() - 4096))
+            lines = opened.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return 0
+    for line in reversed(lines):
+        try:
+            return int(json.loads(line)["update"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return 0
+
+
+def _free_gib() -> float:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable"):
+                    return int(line.split()[1]) / 2**20
+    except OSError:
+        pass
+    return 8.0

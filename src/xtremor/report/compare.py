@@ -1,0 +1,95 @@
+"""Which configurations may share a label, and what differs between arms beyond their method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from xtremor.errors import UserError
+
+if TYPE_CHECKING:
+    from xtremor.report.records import Run
+
+# Settings of a run that are allowed to differ between the seeds of one arm.
+_FREE = ("seed", "out", "output", "folder", "device", "threads", "resumed", "resume")
+
+
+def configuration(run: Run) -> dict[str, Any]:
+    """What defines an arm, flat: method, encoder and training settings (``training.epochs`` -> 2)."""
+    flat: dict[str, Any] = {}
+    for part in ("method", "training"):
+        for key, value in (run.info.get(part) or {}).items():
+            if key not in _FREE:
+                flat[f"{part}.{key}"] = value
+    encoder = run.info.get("encoder") or {}
+    flat["encoder"] = encoder.get("fingerprint") or encoder.get("resolved") or encoder.get("name")
+    return flat
+
+
+def _files(run: Run) -> dict[str, Any]:
+    data = run.info.get("data") or {}
+    files = data.get("files") or {}
+    return {name: facts.get("sha256") for name, facts in files.items() if isinstance(facts, dict)}
+
+
+def _changed(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+def arms_must_agree(runs: Sequence[Run]) -> None:
+    """Raise UserError when two runs share an arm's label but not its configuration."""
+    first: dict[str, Run] = {}
+    for run in runs:
+        other = first.setdefault(run.arm, run)
+        here, there = configuration(other), configuration(run)
+        for key in _changed(here, there):
+            same = f" with seed {run.seed}" if run.seed == other.seed else ""
+            raise UserError(
+                f"{other.folder} and {run.folder} are both arm '{run.arm}'{same} but {key} is {_show(here.get(key))} "
+                f"in one and {_show(there.get(key))} in the other; give one of them another label (--arm) or name only one"
+            )
+
+
+def _show(value: Any) -> str:
+    return "not set" if value is None else str(value)
+
+
+def differences_between_arms(runs: Sequence[Run]) -> list[str]:
+    """Sentences on whatever differs between trained arms besides the method; empty when nothing does."""
+    trained = [run for run in runs if run.role != "frozen"]
+    notices: list[str] = []
+    if not trained:
+        return notices
+    for key in sorted(
+        {key for run in trained for key in configuration(run) if not key.startswith("method.")}
+    ):
+        values: dict[str, list[str]] = {}
+        for run in trained:
+            values.setdefault(_show(configuration(run).get(key)), []).append(run.arm)
+        if len(values) > 1:
+            said = "; ".join(f"{value} in {', '.join(dict.fromkeys(arms))}" for value, arms in values.items())
+            notices.append(f"The arms differ in more than the method: {key} is {said}.")
+    known: dict[str, Any] = {}
+    changed = {
+        name for run in runs for name, sha in _files(run).items() if known.setdefault(name, sha) != sha
+    }
+    if changed:
+        notices.append(
+            f"Not every run read the same data: {', '.join(sorted(changed)[:5])} differ in content."
+        )
+    for what, values_of in (("versions", _versions), ("machines", _machine)):
+        distinct = {values_of(run) for run in trained}
+        if len(distinct) > 1:
+            notices.append(
+                f"The runs were made with {len(distinct)} different {what}: compare their times with care."
+            )
+    return notices
+
+
+def _versions(run: Run) -> str:
+    return str(sorted((run.info.get("versions") or {}).items()))
+
+
+def _machine(run: Run) -> str:
+    machine = run.info.get("machine") or {}
+    return str([machine.get(key) for key in ("processor", "cores", "threads", "device")])

@@ -1,0 +1,57 @@
+"""Which languages a figure is over: the headline's, and the strata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xtremor.report.collect import Collection
+from xtremor.report.places import LOW_RESOURCE, Place
+from xtremor.stats.intervals import is_english
+
+SCRIPTS = {
+    "Latn": "Latin", "Cyrl": "Cyrillic", "Arab": "Arabic", "Deva": "Devanagari", "Hans": "Han, simplified",
+    "Hant": "Han, traditional", "Hani": "Han", "Jpan": "Japanese", "Hang": "Hangul", "Kore": "Korean", "Grek": "Greek",
+    "Hebr": "Hebrew", "Thai": "Thai", "Beng": "Bengali", "Taml": "Tamil", "Telu": "Telugu", "Mlym": "Malayalam",
+    "Geor": "Georgian", "Armn": "Armenian", "Gujr": "Gujarati", "Guru": "Gurmukhi", "Mymr": "Burmese", "Knda": "Kannada",
+    "Sinh": "Sinhala", "Khmr": "Khmer", "Laoo": "Lao", "Ethi": "Ethiopic", "Mong": "Mongolian",
+}  # fmt: skip
+
+
+def headline_codes(runs: Collection) -> tuple[str, ...]:
+    """Languages of the headline figure: all but English, or English where nothing else was scored."""
+    return tuple(code for code in runs.languages if not is_english(code)) or runs.languages
+
+
+def groups(runs: Collection, places: Mapping[str, Place]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Scheme, label and codes of every stratum; all but the English one leave English out."""
+    codes = headline_codes(runs)
+    found: list[tuple[str, str, tuple[str, ...]]] = [("all", "All but English", codes)]
+    low = tuple(code for code in codes if places[code].low_resource)
+    found.append(("all", "Low-resource (Joshi 0 to 2)", low))
+    found.append(("all", "English", tuple(code for code in runs.languages if is_english(code))))
+    classes = sorted({place.joshi for code in codes if (place := places[code]).joshi is not None})
+    for level in classes:
+        note = " (low)" if level in LOW_RESOURCE else ""
+        found.append(("joshi", f"Class {level}{note}", tuple(c for c in codes if places[c].joshi == level)))
+    if classes:
+        found.append(("joshi", "Class unknown", tuple(c for c in codes if places[c].joshi is None)))
+    found.extend(("script", *group) for group in _scripts(codes, places))
+    for seen, label in ((True, "In the pretraining text"), (False, "Not in it"), (None, "Not known")):
+        if any(places[code].seen is not None for code in codes):
+            found.append(("seen", label, tuple(c for c in codes if places[c].seen is seen)))
+    return [group for group in found if group[2]]
+
+
+def _scripts(codes: Sequence[str], places: Mapping[str, Place]) -> list[tuple[str, tuple[str, ...]]]:
+    by_script: dict[str, list[str]] = {}
+    for code in codes:
+        if places[code].script:
+            by_script.setdefault(places[code].script, []).append(code)
+    kept = sorted(
+        (item for item in by_script.items() if len(item[1]) > 1), key=lambda item: (-len(item[1]), item[0])
+    )
+    single = tuple(code for group in by_script.values() if len(group) == 1 for code in group)
+    found = [(SCRIPTS.get(script, script), tuple(group)) for script, group in kept]
+    if single:
+        found.append(("Scripts of one " + ("language" if kept else "language each"), single))
+    return found

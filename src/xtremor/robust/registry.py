@@ -1,0 +1,212 @@
+"""Methods by name: the settings a user types, their checks, and what each costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from xtremor.errors import UserError, nearest, unknown
+
+if TYPE_CHECKING:
+    from xtremor.robust.methods import Method
+
+SITES = ("word", "embeddings")
+NORMS = ("l2", "linf")
+SCOPES = ("token", "sequence", "sequence-scaled")
+DROPOUT = ("shared", "fresh")
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """What a method is, for the command line and the report.
+
+    Attributes:
+        name: as typed.
+        title: one line.
+        rule: what the weights are trained on.
+        cost: counted passes in words; plain is 3.
+        passes: settings -> counted passes per batch.
+        options: which settings beyond none it reads.
+        source: where it was published.
+    """
+
+    name: str
+    title: str
+    rule: str
+    cost: str
+    passes: Callable[[MethodSettings], int]
+    options: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class MethodSettings:
+    """A method and its settings, as a user states them.
+
+    Attributes:
+        name: key of `METHODS`.
+        radius: size of the ball; see ``relative``. None takes the method's default.
+        relative: the radius is a share of the mean norm of a vector at the site (L-infinity: of that norm
+            divided by sqrt(H), the size of a typical entry); False: absolute.
+        norm: ``l2`` or ``linf``.
+        scope: ``token``, ``sequence`` or ``sequence-scaled``.
+        steps: K of pgd, freelb and noise-k.
+        step_size: ascent step as a share of the radius; None is 2.5 / K.
+        start: random start as a share of the radius; None is the method's own (pgd 1, freelb and noise-k 0).
+        draws: m of noise.
+        site: ``word`` (word embeddings) or ``embeddings`` (output of the embedding block, after its LayerNorm).
+        dropout: ``shared`` (one mask for all passes over a batch) or ``fresh``.
+    """
+
+    name: str = "plain"
+    radius: float | None = None
+    relative: bool = True
+    norm: str = "l2"
+    scope: str = "token"
+    steps: int | None = None
+    step_size: float | None = None
+    start: float | None = None
+    draws: int = 1
+    site: str = "word"
+    dropout: str = "shared"
+
+    def __post_init__(self) -> None:
+        if self.name not in METHODS:
+            raise unknown("method", self.name, METHODS)
+        for option, value, allowed in (
+            ("--norm", self.norm, NORMS),
+            ("--scope", self.scope, SCOPES),
+            ("--site", self.site, SITES),
+            ("--dropout", self.dropout, DROPOUT),
+        ):
+            if value not in allowed:
+                close = nearest(value, allowed)
+                raise UserError(
+                    f"{option} '{value}' is none of {', '.join(allowed)}{f'; nearest: {close[0]}' if close else ''}"
+                )
+        for option, number, least in (("--steps", self.steps, 1), ("--draws", self.draws, 1)):
+            if number is not None and number < least:
+                raise UserError(f"{option} must be at least {least}, not {number}")
+        for option, size in (("--radius", self.radius), ("--step-size", self.step_size), ("--start", self.start)):
+            if size is not None and not (math.isfinite(size) and size >= 0):
+                raise UserError(f"{option} must be a number of at least 0, not {size}")
+        self._refuse_unread()
+
+    def _refuse_unread(self) -> None:
+        read = METHODS[self.name].options
+        for each in fields(self):
+            changed = getattr(self, each.name) != each.default
+            if each.name != "name" and changed and each.name not in read:
+                takes = ", ".join("--" + name.replace("_", "-") for name in read) or "no options"
+                option = each.name.replace("_", "-")
+                raise UserError(f"--{option} means nothing to the method '{self.name}', which takes {takes}")
+
+    def resolved(self) -> MethodSettings:
+        """The same with the method's own defaults filled in."""
+        values = asdict(self)
+        for option, default in DEFAULTS[self.name].items():
+            if values[option] is None:
+                values[option] = default
+        return MethodSettings(**values)
+
+    @property
+    def arm(self) -> str:
+        """Short label for tables: ``plain``, ``noise``, ``pgd-1``, ``freelb-2``."""
+        settings = self.resolved()
+        if "steps" not in METHODS[self.name].options:
+            return self.name if self.draws == 1 else f"{self.name}-{self.draws}"
+        return f"{self.name.removesuffix('-k')}-{settings.steps}" if self.name != "noise-k" else f"noise-k{settings.steps}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings that this method reads, resolved, for records."""
+        values = asdict(self.resolved())
+        return {key: values[key] for key in ("name", *METHODS[self.name].options)}
+
+
+_BALL = ("radius", "relative", "norm", "scope", "site", "dropout")
+METHODS: dict[str, MethodCard] = {
+    card.name: card
+    for card in (
+        MethodCard(
+            "plain", "standard fine-tuning", "loss(e)", "3", lambda s: 3, (), "every baseline"
+        ),
+        MethodCard(
+            "noise",
+            "random perturbation (RS-RP)",
+            "loss(e + z), z uniform in the ball, averaged over the draws",
+            "3 x draws",
+            lambda s: 3 * s.draws,
+            (*_BALL, "draws"),
+            "Huang et al. 2021, arXiv 2104.08645",
+        ),
+        MethodCard(
+            "pgd",
+            "projected gradient descent (ADV)",
+            "loss(e + delta) after K ascent steps from a random start",
+            "2 x steps + 3",
+            lambda s: 2 * (s.steps or 1) + 3,
+            (*_BALL, "steps", "step_size", "start"),
+            "Madry et al. 2018; Huang et al. 2021, arXiv 2104.08645",
+        ),
+        MethodCard(
+            "freelb",
+            "FreeLB: weights trained on every step of the ascent",
+            "mean over K of loss(e + delta_t), delta ascending from 0",
+            "3 x steps",
+            lambda s: 3 * (s.steps or 1),
+            (*_BALL, "steps", "step_size", "start"),
+            "Zhu et al. 2020, arXiv 1909.11764",
+        ),
+        MethodCard(
+            "noise-k",
+            "FreeLB's twin with random directions (control)",
+            "mean over K of loss(e + delta_t), delta walking at random",
+            "3 x steps",
+            lambda s: 3 * (s.steps or 1),
+            (*_BALL, "steps", "step_size", "start"),
+            "control for FreeLB: the same passes, norms and averaging",
+        ),
+    )
+}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "noise": {"radius": 0.01},
+    "pgd": {"radius": 0.01, "steps": 1, "start": 1.0},
+    "freelb": {"radius": 0.01, "steps": 2, "start": 0.0},
+    "noise-k": {"radius": 0.01, "steps": 2, "start": 0.0},
+}
+
+
+def expected_passes(settings: MethodSettings) -> int:
+    """Passes per batch that the method's formula says (forward, to activations and to weights each 1)."""
+    return METHODS[settings.name].passes(settings.resolved())
+
+
+def build(settings: MethodSettings, unit: float, width: int) -> Method:
+    """Make the method.
+
+    Args:
+        settings: what the user stated.
+        unit: mean L2 norm of a vector at the site, which a relative radius is a share of.
+        width: H, size of a vector at the site.
+    """
+    from typing import cast
+
+    from xtremor.robust import methods
+    from xtremor.robust.ball import Ball, Norm, Scope
+
+    settings = settings.resolved()
+    if settings.name == "plain":
+        return methods.Plain()
+    if settings.radius is None:
+        raise UserError(f"the method '{settings.name}' needs --radius")
+    typical = unit / math.sqrt(width) if settings.norm == "linf" else unit
+    radius = settings.radius * typical if settings.relative else settings.radius
+    ball = Ball(radius, cast(Norm, settings.norm), cast(Scope, settings.scope))
+    if settings.name == "noise":
+        return methods.RandomNoise(ball, settings.draws)
+    kind = {"pgd": methods.PGD, "freelb": methods.FreeLB, "noise-k": methods.NoiseK}[settings.name]
+    size = None if settings.step_size is None else settings.step_size * radius
+    return kind(ball, settings.steps or 1, size, settings.start or 0.0)

@@ -1,0 +1,64 @@
+"""Ragged rows: tokens of all rows one after another, and reductions over the tokens of each row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Which row each of T real tokens belongs to; padding does not exist here.
+
+    Attributes:
+        lengths: (B,) int64, tokens of each row; every row has at least one.
+    """
+
+    lengths: Tensor
+
+    @property
+    def count(self) -> int:
+        """Number of rows B."""
+        return self.lengths.numel()
+
+    @cached_property
+    def row_of_token(self) -> Tensor:
+        """(T,) int64: the row of each token."""
+        return torch.repeat_interleave(torch.arange(self.count, device=self.lengths.device), self.lengths)
+
+    @cached_property
+    def starts(self) -> Tensor:
+        """(B,) int64: index of the first token of each row."""
+        return torch.cumsum(self.lengths, 0) - self.lengths
+
+    @cached_property
+    def length_of_token(self) -> Tensor:
+        """(T,) int64: the length of the row that each token belongs to."""
+        return self.lengths[self.row_of_token]
+
+    def positions(self, width: int) -> Tensor:
+        """(T,) int64: where each token lies in a right-padded (B, ``width``) matrix, flattened."""
+        tokens = torch.arange(self.row_of_token.numel(), device=self.lengths.device)
+        return self.row_of_token * width + tokens - self.starts[self.row_of_token]
+
+    def pad(self, values: Tensor, width: int) -> Tensor:
+        """(T, H) -> (B, ``width``, H), zeros on padding; differentiable in ``values``."""
+        flat = values.new_zeros(self.count * width, values.shape[-1])
+        return flat.index_copy(0, self.positions(width), values).view(self.count, width, -1)
+
+    def unpad(self, padded: Tensor) -> Tensor:
+        """(B, L, H) -> (T, H): the real tokens of a right-padded tensor."""
+        return padded.flatten(0, 1).index_select(0, self.positions(padded.shape[1]))
+
+    def sum_to_tokens(self, values: Tensor) -> Tensor:
+        """(T,) -> (T,): each token gets the sum over its row."""
+        sums = values.new_zeros(self.count).index_add_(0, self.row_of_token, values)
+        return sums[self.row_of_token]
+
+    def max_to_tokens(self, values: Tensor) -> Tensor:
+        """(T,) -> (T,): each token gets the maximum over its row."""
+        start = torch.full((self.count,), -torch.inf, dtype=values.dtype, device=values.device)
+        return start.scatter_reduce_(0, self.row_of_token, values, "amax")[self.row_of_token]

@@ -1,0 +1,81 @@
+"""Where a perturbation enters: the output of a module, overridden for one forward pass."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xtremor.errors import UserError
+from xtremor.robust.segments import Segments
+
+
+class Site:
+    """A module of the encoder whose output (B, L, H) can be replaced or shifted at real tokens.
+
+    Overriding the output works for every architecture, keeps the model's own position ids (which
+    ``inputs_embeds`` changes in XLM-R) and leaves the model unpatched afterwards.
+
+    Args:
+        module: the module whose output is overridden; called exactly once in a forward pass.
+        name: for messages.
+    """
+
+    def __init__(self, module: nn.Module, name: str) -> None:
+        self.module, self.name = module, name
+
+    @contextlib.contextmanager
+    def override(
+        self, segments: Segments, value: Tensor | None = None, delta: Tensor | None = None
+    ) -> Iterator[None]:
+        """Within the context, the module puts out ``value`` (T, H; its own output if None) plus ``delta`` (T, H).
+
+        Padding keeps the module's own output where ``value`` is None and is zero otherwise: no real token reads
+        it. Raises RuntimeError when no forward pass went through the module, so that a run that perturbs nothing
+        cannot go unnoticed.
+        """
+        calls = 0
+
+        def replace(module: nn.Module, inputs: Any, output: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            first = output[0] if isinstance(output, tuple) else output
+            if value is None:
+                # The pad positions get exactly nothing: delta is scattered into zeros.
+                changed = first if delta is None else first + segments.pad(delta.to(first.dtype), first.shape[1])
+            else:
+                rows = value if delta is None else value + delta.to(value.dtype)
+                changed = segments.pad(rows, first.shape[1])
+            return (changed, *output[1:]) if isinstance(output, tuple) else changed
+
+        handle = self.module.register_forward_hook(replace)
+        try:
+            yield
+        finally:
+            handle.remove()
+        if calls != 1:
+            raise RuntimeError(f"the site '{self.name}' was passed {calls} times in one forward pass, expected 1")
+
+
+def embedding_block(model: nn.Module) -> Site:
+    """The embedding block (token, position and type embeddings, LayerNorm, dropout) as a site.
+
+    Raises UserError when the architecture has no single module of that kind.
+    """
+    backbone = getattr(model, "base_model", model)
+    block = getattr(backbone, "embeddings", None)
+    if not isinstance(block, nn.Module):
+        raise UserError(
+            f"--site embeddings: {type(model).__name__} has no embedding block as one module; use --site word"
+        )
+    return Site(block, "embeddings")
+
+
+@torch.no_grad()
+def mean_norm(vectors: Tensor) -> float:
+    """Mean L2 norm of (N, H) vectors, rows of zeros (padding) left out."""
+    norms = vectors.float().norm(dim=-1)
+    return float(norms[norms > 0].mean())

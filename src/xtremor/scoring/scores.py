@@ -1,0 +1,130 @@
+"""Scores per language, their official average, and strata, from a table of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from xtremor.errors import UserError, unknown
+from xtremor.scoring.accuracy import accuracy
+from xtremor.tasks.base import TaskCard
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMAT = 1
+METRICS: dict[str, Callable[[Sequence[str], Sequence[str]], float]] = {"accuracy": accuracy}
+
+
+def scores_from_predictions(
+    table: pl.DataFrame,
+    metric: str | TaskCard,
+    split: str,
+    strata_of: Callable[[str], Mapping[str, str]] | None = None,
+) -> dict[str, Any]:
+    """Compute what goes into ``scores.json``.
+
+    ``average`` is the official one: the unweighted mean over the languages in the table, English included.
+    Strata describe transfer, so English is in none of them; a stratum's score is the unweighted mean over its
+    languages and ``items`` the sum of theirs. Nothing is rounded.
+
+    Args:
+        table: predictions of one task and split (see ``xtremor.scoring.predictions.schema``).
+        metric: name of the scorer, or the task's card.
+        split: the split that was scored.
+        strata_of: language code -> {stratum: value}; by default the facts in ``xtremor.languages``.
+
+    Returns:
+        {"format", "task", "split", "metric", "unit", "languages": {code: {"score", "items"}}, "average",
+        "average_without_english" (None when there is only English), "strata": {stratum: {value: {"score",
+        "languages", "items"}}}}, languages in the order of the table.
+
+    Raises:
+        UserError: no rows, several tasks, an item that occurs twice, a row without gold label or prediction.
+    """
+    name = metric.metric if isinstance(metric, TaskCard) else metric
+    if name not in METRICS:
+        raise unknown("metric", name, METRICS)
+    task = _checked(table)
+    languages = {
+        str(part["language"][0]): {
+            "score": METRICS[name](part["gold"].to_list(), part["predicted"].to_list()),
+            "items": part.height,
+        }
+        for part in table.partition_by("language", maintain_order=True)
+    }
+    others = {code: entry for code, entry in languages.items() if not is_english(code)}
+    return {
+        "format": FORMAT,
+        "task": task,
+        "split": split,
+        "metric": name,
+        "unit": "percent",
+        "languages": languages,
+        "average": _mean(languages),
+        "average_without_english": _mean(others) if others else None,
+        "strata": _strata(others, strata_of),
+    }
+
+
+def is_english(code: str) -> bool:
+    """Whether a language or locale code is English (``en``, ``en-GB``, ``en_US``)."""
+    return code.replace("_", "-").split("-")[0].lower() == "en"
+
+
+def _checked(table: pl.DataFrame) -> str:
+    """Return the table's one task; raises UserError where the table cannot be scored."""
+    if table.height == 0:
+        raise UserError("there are no predictions to score; expected at least one row")
+    tasks = table["task"].unique(maintain_order=True).to_list()
+    if len(tasks) > 1:
+        raise UserError(
+            f"the predictions are of several tasks ({', '.join(tasks)}); score one task at a time"
+        )
+    for column, what in (("gold", "gold label"), ("predicted", "prediction")):
+        bare = table.filter(table[column].is_null())
+        if bare.height:
+            raise UserError(
+                f"{bare.height:,} of {table.height:,} rows have no {what} (first: {_place(bare)}); "
+                "only rows with both can be scored"
+            )
+    twice = table.filter(table.select("task", "file", "row").is_duplicated())
+    if twice.height:
+        raise UserError(
+            f"{_place(twice)} occurs more than once among the predictions; expected each item once, "
+            "so evaluate again or remove what was joined twice"
+        )
+    return str(tasks[0])
+
+
+def _place(rows: pl.DataFrame) -> str:
+    return f"{rows['file'][0]}, line {rows['row'][0] + 1}"
+
+
+def _mean(entries: Mapping[str, Mapping[str, Any]]) -> float:
+    return sum(entry["score"] for entry in entries.values()) / len(entries)
+
+
+def _strata(
+    languages: Mapping[str, Mapping[str, Any]], strata_of: Callable[[str], Mapping[str, str]] | None
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Group languages by every stratum that they have, values sorted."""
+    if strata_of is None:
+        from xtremor.languages import strata
+
+        strata_of = strata
+    members: dict[str, dict[str, dict[str, Mapping[str, Any]]]] = {}
+    for code, entry in languages.items():
+        for stratum, value in strata_of(code).items():
+            members.setdefault(stratum, {}).setdefault(str(value), {})[code] = entry
+    return {
+        stratum: {
+            value: {
+                "score": _mean(inside),
+                "languages": len(inside),
+                "items": sum(entry["items"] for entry in inside.values()),
+            }
+            for value, inside in sorted(values.items())
+        }
+        for stratum, values in members.items()
+    }

@@ -1,0 +1,72 @@
+"""The state of an unfinished run in one safetensors file, replaced whole; no pickles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xtremor.errors import UserError
+from xtremor.paths import atomic_file
+
+NAME = "checkpoint.safetensors"
+
+
+def save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Write trainable weights, AdamW moments and ``state`` (JSON values; ``update`` among them)."""
+    from safetensors.torch import save_file
+
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            tensors[f"weight/{name}"] = parameter.detach().contiguous()
+            for key, value in optimizer.state.get(parameter, {}).items():
+                tensors[f"{key}/{name}"] = torch.as_tensor(value).contiguous()
+    with atomic_file(folder / NAME) as temporary:
+        save_file(tensors, temporary, metadata={"state": json.dumps(state)})
+
+
+def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+    """Put a checkpoint's weights and moments in place and return its state; None where there is no checkpoint."""
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as opened:
+            state = json.loads((opened.metadata() or {})["state"])
+            moments = {key.partition("/")[0] for key in opened.keys()} - {"weight"}  # noqa: SIM118
+            for name, parameter in model.named_parameters():
+                if not parameter.requires_grad:
+                    continue
+                with torch.no_grad():
+                    parameter.copy_(opened.get_tensor(f"weight/{name}"))
+                if state["update"]:
+                    loaded = {key: opened.get_tensor(f"{key}/{name}") for key in moments}
+                    optimizer.state[parameter] = {
+                        key: value if key == "step" else value.to(parameter.device) for key, value in loaded.items()
+                    }
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{path}: not a checkpoint of this run ({error}); delete the file to train from the start"
+        ) from error
+    return dict(state)
+
+
+def peek(folder: Path) -> dict[str, Any] | None:
+    """The state of a checkpoint without its tensors; None where there is none."""
+    from safetensors import safe_open
+
+    if not (folder / NAME).exists():
+        return None
+    with safe_open(folder / NAME, "pt") as opened:
+        return dict(json.loads((opened.metadata() or {})["state"]))
+
+
+def remove(folder: Path) -> None:
+    """Delete the checkpoint of a finished run."""
+    (folder / NAME).unlink(missing_ok=True)

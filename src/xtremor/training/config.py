@@ -1,0 +1,104 @@
+"""What a run is: frozen settings whose record decides whether two runs are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from xtremor.errors import UserError
+from xtremor.robust.registry import MethodSettings
+
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """One training run.
+
+    Attributes:
+        task: name of a card.
+        encoder: hub name, local folder or ``starter``.
+        method: robust method and its settings.
+        seed: of everything random: head, data order, dropout, perturbation.
+        epochs: passes over the training rows; fractions are allowed.
+        batch_size: rows per weight update.
+        accumulate: micro-batches that an update's rows are split into.
+        learning_rate: peak rate of the encoder.
+        head_learning_rate: peak rate of the tensors that the encoder did not bring.
+        max_length: longest input in tokens.
+        train_rows: rows drawn (seeded by ``rows_seed``, not by ``seed``: all seeds see the same rows); None is all.
+        rows_seed: seed of that draw.
+        warmup: share of updates with a rising rate.
+        weight_decay: AdamW's, on matrices of the encoder; never on embeddings, biases and norms.
+        clip: gradient norm that an update is clipped to.
+        freeze_embeddings: keep the word-embedding table as it is.
+        precision: ``fp32`` or ``bf16`` (autocast).
+    """
+
+    task: str
+    encoder: str = "starter"
+    method: MethodSettings = field(default_factory=MethodSettings)
+    seed: int = 1
+    epochs: float = 2.0
+    batch_size: int = 32
+    accumulate: int = 1
+    learning_rate: float = 1e-4
+    head_learning_rate: float = 1e-3
+    max_length: int = 128
+    train_rows: int | None = None
+    rows_seed: int = 0
+    warmup: float = 0.1
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    freeze_embeddings: bool = False
+    precision: str = "fp32"
+
+    def __post_init__(self) -> None:
+        positive = ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise UserError(f"--{name.replace('_', '-')} must be greater than 0, not {getattr(self, name)}")
+        if self.train_rows is not None and self.train_rows < 1:
+            raise UserError(f"--train-rows must be at least 1, not {self.train_rows}")
+        if self.max_length < 8:
+            raise UserError(f"--max-length must be at least 8 tokens, not {self.max_length}")
+        if not 0 <= self.warmup < 1:
+            raise UserError(f"--warmup is a share of the updates from 0 to below 1, not {self.warmup}")
+        if self.weight_decay < 0:
+            raise UserError(f"--weight-decay must not be negative, not {self.weight_decay}")
+        if self.precision not in PRECISIONS:
+            raise UserError(f"--precision must be one of {', '.join(PRECISIONS)}, not '{self.precision}'")
+        if self.accumulate > self.batch_size:
+            raise UserError(f"--accumulate {self.accumulate} is more than the {self.batch_size} rows of an update")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, the method resolved."""
+        return {**asdict(self), "method": self.method.as_dict()}
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """``"seed: 1 there, 2 here"`` for every setting on which two records disagree."""
+    flat_before, flat_after = _flatten(before), _flatten(after)
+    return [
+        f"{name}: {flat_before.get(name)} there, {flat_after.get(name)} here"
+        for name in sorted(flat_before.keys() | flat_after.keys())
+        if flat_before.get(name) != flat_after.get(name)
+    ]
+
+
+def _flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def derived_seed(*parts: int | str) -> int:
+    """A 63-bit seed from a run's seed and what it is for; so no random state has to be saved to resume."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,76 @@
+"""Word embeddings of which only the rows that occur are trained."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from xtremor.errors import UserError
+
+
+class CompactEmbedding(nn.Module):
+    """A stand-in for a word-embedding table that holds only the rows of a training set.
+
+    The model keeps seeing ids of the full vocabulary (position ids and masks that depend on them stay right);
+    the lookup goes through an index. Without weight decay on the table this is exact: a row that never occurs has
+    gradient zero at every step and does not move.
+
+    Args:
+        full: the table, (V, H).
+        tokens: ids that occur; the padding id is added.
+        pad_token: id used on padding.
+    """
+
+    index: Tensor
+
+    def __init__(self, full: nn.Embedding, tokens: np.ndarray, pad_token: int) -> None:
+        super().__init__()
+        kept = torch.from_numpy(np.unique(np.append(tokens, pad_token)).astype(np.int64))
+        if int(kept.max()) >= full.num_embeddings:
+            raise UserError(
+                f"the tokenizer gives token id {int(kept.max())}, but the encoder's table has "
+                f"{full.num_embeddings} rows: tokenizer and weights do not belong together"
+            )
+        index = torch.full((full.num_embeddings,), -1, dtype=torch.long)
+        index[kept] = torch.arange(kept.numel())
+        self.register_buffer("index", index, persistent=False)
+        self.register_buffer("kept", kept, persistent=False)
+        self.weight = nn.Parameter(full.weight.detach()[kept].clone(), requires_grad=full.weight.requires_grad)
+
+    def rows(self, tokens: Tensor) -> Tensor:
+        """Ids (...) -> rows of the compact table (...)."""
+        return self.index[tokens]
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        """Ids (B, L) -> vectors (B, L, H)."""
+        return nn.functional.embedding(self.rows(input_ids), self.weight)
+
+    @torch.no_grad()
+    def expand_into(self, full: nn.Embedding) -> nn.Embedding:
+        """Write the rows back into the full table and return it."""
+        full.weight.data[self.get_buffer("kept").to(full.weight.device)] = self.weight.detach().to(full.weight)
+        return full
+
+
+def compact(model: nn.Module, tokens: np.ndarray, pad_token: int, train: bool) -> tuple[nn.Embedding, CompactEmbedding]:
+    """Replace the model's word embeddings by a `CompactEmbedding`; return the full table and the compact one.
+
+    Args:
+        model: a Hugging Face model, changed in place.
+        tokens: all ids of the training set.
+        pad_token: id used on padding.
+        train: whether the rows are trained.
+    """
+    full = model.get_input_embeddings()  # type: ignore[operator]
+    if not isinstance(full, nn.Embedding):
+        raise UserError(f"{type(model).__name__} has no plain word-embedding table, which training needs")
+    full.weight.requires_grad_(train)
+    small = CompactEmbedding(full, tokens, pad_token)
+    model.set_input_embeddings(small)  # type: ignore[operator]
+    return full, small
+
+
+def expand(model: nn.Module, full: nn.Embedding, small: CompactEmbedding) -> None:
+    """Undo `compact` with the trained rows in place."""
+    model.set_input_embeddings(small.expand_into(full))  # type: ignore[operator]

@@ -1,0 +1,67 @@
+"""The trained model as an ordinary Hugging Face folder with a model card."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xtremor.paths import atomic_folder
+from xtremor.tasks.base import TaskCard
+from xtremor.training.config import TrainSettings
+from xtremor.training.folder import RunFolder
+
+if TYPE_CHECKING:
+    from torch import nn
+
+HUB_IDS = {"starter": "intfloat/multilingual-e5-small"}
+
+
+def write_model(
+    folder: RunFolder,
+    model: nn.Module,
+    tokenizer: Any,
+    settings: TrainSettings,
+    card: TaskCard,
+    record: dict[str, Any],
+) -> None:
+    """Write ``model/``: configuration, safetensors weights, tokenizer and README.md, all or nothing."""
+    with atomic_folder(folder.model) as temporary:
+        model.save_pretrained(temporary)  # type: ignore[operator]
+        tokenizer.save_pretrained(temporary)
+        (temporary / "README.md").write_text(model_card(settings, card, record), encoding="utf-8")
+
+
+def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) -> str:
+    """Markdown with the hub's metadata: what it was trained on and how, what it scores, what it is not."""
+    method = ", ".join(f"{key} {value}" for key, value in settings.method.as_dict().items() if key != "name")
+    dev = record["english_dev"]
+    dev_line = f"English dev accuracy: {dev['score']:.2f} on {dev['items']} rows." if dev else "No English dev set."
+    warnings = "".join(f"\n> Warning: {sentence}.\n" for sentence in record["warnings"])
+    notes = "".join(f"- {note}\n" for note in card.notes)
+    base = HUB_IDS.get(settings.encoder, settings.encoder)
+    return f"""---
+library_name: transformers
+pipeline_tag: text-classification
+base_model: {base}
+tags: [xtremor, robust-training, cross-lingual]
+---
+# {card.name}, {record["arm"]}, seed {settings.seed}
+{warnings}
+`{record["encoder"]["architecture"]}` from `{settings.encoder}`, fine-tuned on English {card.title.lower()}
+({record["training"]["rows"]:,} rows; {card.train}) with the method `{settings.method.name}`{f" ({method})" if method else ""}.
+It is meant for zero-shot use in other languages. {dev_line}
+
+{settings.epochs:g} epochs, batch {settings.batch_size}, learning rate {settings.learning_rate:g} (head
+{settings.head_learning_rate:g}), {settings.max_length} tokens at most, the last step of a fixed schedule. Nothing was
+selected on a target language.
+
+```python
+from transformers import pipeline
+
+classify = pipeline("text-classification", model="FOLDER")
+```
+
+Data licence: {card.licence}. Cite: {card.citation}.
+
+{notes}
+Made by: `{record["command"]}` with {", ".join(f"{name} {version}" for name, version in record["versions"].items())}.
+"""

@@ -1,0 +1,112 @@
+"""A run folder: what it holds, whether it belongs to these settings, and whether it is finished.
+
+    config.json            what the run is; written first
+    log.jsonl              loss by update
+    checkpoint.safetensors state of an unfinished run
+    model/                 the trained model, an ordinary Hugging Face folder
+    run.json               the record of a finished run; written last
+    predictions.parquet    one row an item, and
+    scores.json            the scores from it (`xtremor evaluate`)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xtremor.errors import UserError
+from xtremor.paths import atomic_file
+from xtremor.training import checkpoint
+from xtremor.training.config import differences
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run and the reading and writing of its records."""
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        """The trained model."""
+        return self.path / "model"
+
+    @property
+    def predictions(self) -> Path:
+        """Predictions of the last evaluation."""
+        return self.path / "predictions.parquet"
+
+    @property
+    def scores(self) -> Path:
+        """Scores of the last evaluation."""
+        return self.path / "scores.json"
+
+    @property
+    def record(self) -> Path:
+        """What was run, once it is finished."""
+        return self.path / "run.json"
+
+    @property
+    def config(self) -> Path:
+        """What the run is."""
+        return self.path / "config.json"
+
+    def finished(self) -> bool:
+        """Whether training came to its end."""
+        return self.record.exists()
+
+    def claim(self, identity: dict[str, Any]) -> None:
+        """Make the folder this run's own, or find that it already is.
+
+        Raises UserError when it holds a run of other settings, or files that are no run.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"--output {self.path} is a file; name a folder that does not exist yet")
+        if self.config.exists():
+            before = read_json(self.config)
+            changed = differences(before, identity)
+            if changed:
+                raise UserError(
+                    f"{self.path} holds a run of another configuration ({'; '.join(changed[:5])}); "
+                    "name another --output, or delete that folder"
+                )
+            return
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise UserError(f"--output {self.path} is not empty and holds no run; name a folder that does not exist yet")
+        write_json(self.config, identity)
+
+    def read_record(self) -> dict[str, Any]:
+        """run.json; raises UserError where the folder is no finished run."""
+        if not self.path.is_dir():
+            raise UserError(f"run folder {self.path} does not exist")
+        if not self.record.exists():
+            if (self.path / checkpoint.NAME).exists() or self.config.exists():
+                raise UserError(f"the run in {self.path} is not finished; give its training command again to go on")
+            raise UserError(f"{self.path} is not a run folder: it has no run.json (`xtremor train` writes one)")
+        record = read_json(self.record)
+        if record.get("format") != FORMAT:
+            raise UserError(f"{self.record}: format {record.get('format')}, this version of xtremor reads {FORMAT}")
+        return record
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write JSON whole or not at all."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises UserError naming file and line."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}, line {error.lineno}: not valid JSON ({error.msg}); was the file edited?") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text; was the file damaged?") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected a JSON object")
+    return value

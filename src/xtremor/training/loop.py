@@ -1,0 +1,217 @@
+"""The loop: batches, one method step each, one clipped AdamW update, checkpoints that resume exactly."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xtremor.console import Progress, say
+from xtremor.errors import UserError
+from xtremor.robust.passes import PassCounts
+from xtremor.training import checkpoint
+from xtremor.training.batches import batches_from, updates_in
+from xtremor.training.config import TrainSettings
+from xtremor.training.optimizer import make_optimizer, rate_share, set_rates
+from xtremor.training.step import BatchStep
+
+LOG = "log.jsonl"
+LOG_LINES = 500
+
+
+class Interrupted(Exception):
+    """The user asked to stop; the checkpoint is written and the same command goes on from it."""
+
+
+@dataclass
+class Totals:
+    """What a run has done so far; part of every checkpoint.
+
+    Attributes:
+        update: weight updates applied.
+        examples: rows trained on, repeats counted.
+        tokens: real tokens of those rows.
+        seconds: time in the loop, over all processes that worked on the run.
+        tail_loss: sum of the trained loss over the last tenth of the updates.
+        tail_updates: updates in that sum.
+    """
+
+    update: int = 0
+    examples: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    tail_loss: float = 0.0
+    tail_updates: int = 0
+
+    @property
+    def final_loss(self) -> float:
+        """Mean trained loss over the last tenth of the updates."""
+        return self.tail_loss / max(1, self.tail_updates)
+
+
+class Loop:
+    """Trains ``step.model`` in place.
+
+    Nothing random is carried from update to update: order, dropout and perturbation are functions of the seed and
+    the update number, so that weights, AdamW moments and the number of updates are the whole state of a run.
+
+    Args:
+        step: computes a batch's gradients.
+        settings: of the run.
+        fresh: names of tensors that the encoder did not bring.
+        folder: where checkpoint and log are written.
+        checkpoint_seconds: time between checkpoints; results do not depend on it.
+    """
+
+    def __init__(
+        self,
+        step: BatchStep,
+        settings: TrainSettings,
+        fresh: list[str],
+        folder: Path,
+        checkpoint_seconds: float = 60.0,
+    ) -> None:
+        self.step, self.settings, self.folder = step, settings, folder
+        self.checkpoint_seconds = checkpoint_seconds
+        self.lengths = step.features.rows.lengths
+        self.updates = updates_in(len(self.lengths), settings.batch_size, settings.epochs)
+        self.optimizer = make_optimizer(step.model, fresh, settings)
+        self.totals = Totals()
+
+    def run(self, save_last: bool = False) -> Totals:
+        """Train to the last update of the schedule; ``save_last`` writes a checkpoint of the end too.
+
+        Raises:
+            Interrupted: on Ctrl-C or SIGTERM, after the update in flight and a checkpoint.
+            UserError: when the loss or the gradient is not finite; the state before that update is kept.
+        """
+        self._resume()
+        self.step.model.train()
+        batches = batches_from(
+            self.lengths, self.settings.batch_size, self.settings.seed, self.updates, self.totals.update
+        )
+        started = saved = time.monotonic()
+        tokens_before = self.totals.tokens
+        before, first = self.totals.seconds, self.totals.update
+        with (
+            Progress("training", self.updates, self.totals.update) as progress,
+            open(self.folder / LOG, "a", encoding="utf-8") as log,
+            stop_request() as stopping,
+        ):
+            for rows in batches:
+                loss, norm = self._update(rows)
+                now = time.monotonic()
+                self.totals.seconds = before + now - started
+                speed = (self.totals.tokens - tokens_before) / (now - started)
+                progress.advance(note=f"loss {loss:.3f}, {speed:,.0f} tokens/s")
+                self._log(log, loss, norm)
+                if stopping.is_set():
+                    self._save()
+                    raise Interrupted(f"stopped after update {self.totals.update} of {self.updates}")
+                if now - saved > self.checkpoint_seconds and self.totals.update < self.updates:
+                    self._save()
+                    saved = time.monotonic()
+        if save_last and self.totals.update > first:
+            self._save()
+        return self.totals
+
+    def _update(self, rows: np.ndarray) -> tuple[float, float]:
+        """Gradients of all parts, one clip, one step."""
+        model, update = self.step.model, self.totals.update
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, tokens = 0.0, 0
+        for part, piece in enumerate(np.array_split(rows, min(self.settings.accumulate, len(rows)))):
+            share = len(piece) / len(rows)
+            trained, seen = self.step.run(piece, update, part, share)
+            loss += float(trained) * share
+            tokens += seen
+        norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), self.settings.clip))
+        if not (np.isfinite(loss) and np.isfinite(norm)):
+            self._refuse(loss, norm)
+        set_rates(self.optimizer, rate_share(update, self.updates, self.settings.warmup))
+        self.optimizer.step()
+        self.totals.update += 1
+        self.totals.examples += len(rows)
+        self.totals.tokens += tokens
+        if self.totals.update > 0.9 * self.updates:
+            self.totals.tail_loss += loss
+            self.totals.tail_updates += 1
+        return loss, norm
+
+    def _refuse(self, loss: float, norm: float) -> None:
+        self._save()
+        what = f"the loss became {loss}" if not np.isfinite(loss) else f"the gradient norm became {norm}"
+        raise UserError(
+            f"{what} at update {self.totals.update + 1} of {self.updates}; the state before it is kept in "
+            f"{self.folder / checkpoint.NAME}; train into another folder with a smaller --learning-rate or --radius"
+        )
+
+    def _save(self) -> None:
+        state = {**vars(self.totals), "counts": self.step.counts.as_dict(), "threads": torch.get_num_threads()}
+        checkpoint.save(self.folder, self.step.model, self.optimizer, state)
+
+    def _resume(self) -> None:
+        state = checkpoint.load(self.folder, self.step.model, self.optimizer)
+        if state is None:
+            (self.folder / LOG).write_text("", encoding="utf-8")
+            return
+        threads = state.pop("threads")
+        if threads != torch.get_num_threads():
+            say(
+                f"note: begun with {threads} threads, resumed with {torch.get_num_threads()}: sums may differ in "
+                "their last digits from an uninterrupted run"
+            )
+        self.step.counts.__dict__.update(PassCounts(**state.pop("counts")).as_dict())
+        self.totals = Totals(**state)
+        kept = [line for line in _lines(self.folder / LOG) if line["update"] <= self.totals.update]
+        (self.folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        say(f"resuming after update {self.totals.update} of {self.updates}")
+
+    def _log(self, log: Any, loss: float, norm: float) -> None:
+        if self.totals.update % max(1, self.updates // LOG_LINES) == 0 or self.totals.update == self.updates:
+            line = {"update": self.totals.update, "loss": loss, "gradient_norm": norm, "tokens": self.totals.tokens}
+            log.write(json.dumps(line) + "\n")
+            log.flush()
+
+
+@contextlib.contextmanager
+def stop_request() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; the second one acts at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, frame: Any) -> None:
+        event.set()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        say("stopping after this update (again to stop at once)")
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """Whole lines of a log; a line cut short by a kill is left out."""
+    lines = []
+    if path.exists():
+        for text in path.read_text(encoding="utf-8").split("\n"):
+            with contextlib.suppress(json.JSONDecodeError):
+                lines.append(json.loads(text))
+    return lines

@@ -1,0 +1,91 @@
+"""Features without padding: the tokens of all rows one after another, with row offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xtremor.robust.segments import Segments
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Token ids of N rows.
+
+    Attributes:
+        tokens: (T,) int32, ids in the encoder's vocabulary.
+        offsets: (N + 1,) int64, row i is ``tokens[offsets[i]:offsets[i + 1]]``.
+        types: (T,) int8 token type ids, or None for encoders without them.
+    """
+
+    tokens: np.ndarray
+    offsets: np.ndarray
+    types: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(N,) int64: tokens of each row."""
+        return np.diff(self.offsets)
+
+    @staticmethod
+    def from_rows(rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Ragged:
+        """Join rows of ids; ``types`` has the same shape."""
+        lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        total = int(offsets[-1])
+        tokens = np.fromiter((token for row in rows for token in row), dtype=np.int32, count=total)
+        if types is None:
+            return Ragged(tokens, offsets)
+        joined = np.fromiter((kind for row in types for kind in row), dtype=np.int8, count=total)
+        return Ragged(tokens, offsets, joined)
+
+    def take(self, rows: np.ndarray) -> Ragged:
+        """The given rows, in the given order."""
+        spans = [np.arange(self.offsets[row], self.offsets[row + 1]) for row in rows]
+        index = np.concatenate(spans) if spans else np.zeros(0, dtype=np.int64)
+        offsets = np.concatenate([[0], np.cumsum(self.lengths[rows])]).astype(np.int64)
+        types = None if self.types is None else self.types[index]
+        return Ragged(self.tokens[index], offsets, types)
+
+
+@dataclass(frozen=True)
+class PaddedView:
+    """A ragged batch as a model wants it: right-padded to its own longest row.
+
+    Attributes:
+        inputs: keyword arguments of a Hugging Face model: input_ids (B, L), attention_mask (B, L) and, for
+            encoders that have them, token_type_ids (B, L).
+        segments: the rows of the batch.
+        tokens: (T,) int64, the real tokens in order.
+    """
+
+    inputs: dict[str, Tensor]
+    segments: Segments
+    tokens: Tensor
+
+
+def padded_view(batch: Ragged, pad_token: int, device: torch.device) -> PaddedView:
+    """Build the padded view of a ragged batch on ``device``."""
+    lengths = torch.from_numpy(batch.lengths.astype(np.int64))
+    segments = Segments(lengths)
+    width = int(lengths.max())
+    shape = (len(batch), width)
+    flat = segments.positions(width)
+    tokens = torch.from_numpy(batch.tokens.astype(np.int64))
+    inputs = {
+        "input_ids": torch.full((len(batch) * width,), pad_token).index_copy_(0, flat, tokens).view(shape),
+        "attention_mask": torch.zeros(len(batch) * width, dtype=torch.long).index_fill_(0, flat, 1).view(shape),
+    }
+    if batch.types is not None:
+        kinds = torch.from_numpy(batch.types.astype(np.int64))
+        zeros = torch.zeros(len(batch) * width, dtype=torch.long)
+        inputs["token_type_ids"] = zeros.index_copy_(0, flat, kinds).view(shape)
+    moved = {name: value.to(device) for name, value in inputs.items()}
+    return PaddedView(moved, Segments(lengths.to(device)), tokens.to(device))

@@ -1,0 +1,269 @@
+"""One training run from settings to a finished run folder."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xtremor import machine
+from xtremor.console import say, warn
+from xtremor.errors import UserError
+from xtremor.robust.registry import expected_passes
+from xtremor.sources.base import Source
+from xtremor.tasks.base import TaskCard, TextExample
+from xtremor.tasks.category import Category, Features, category
+from xtremor.training import checkpoint
+from xtremor.training.config import TrainSettings, derived_seed
+from xtremor.training.folder import FORMAT, RunFolder, write_json
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from xtremor.encoders.load import LoadReport
+
+# English dev rows that the end of a run is checked on; never used to choose anything.
+DEV_ROWS = 1000
+# A trained loss above this share of the loss of guessing says that nothing was learnt.
+NOT_LEARNING = 0.97
+
+
+@dataclass
+class Trained:
+    """A finished run with its model still in memory.
+
+    ``model`` is None when the run had been finished before this process began.
+    """
+
+    folder: RunFolder
+    record: dict[str, Any]
+    model: nn.Module | None
+    tokenizer: Any
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that a run needs before the first update."""
+
+    card: TaskCard
+    category: Category
+    labels: tuple[str, ...]
+    tokenizer: Any
+    features: Features
+
+
+def train(
+    settings: TrainSettings,
+    card: TaskCard,
+    source: Source,
+    output: Path,
+    keep_model: bool = True,
+    threads: int | None = None,
+    checkpoint_seconds: float = 60.0,
+    keep_state: bool = False,
+) -> Trained:
+    """Train, resume, or find that the run is finished.
+
+    Args:
+        settings: of the run.
+        card: of its task.
+        source: rows of the task.
+        output: the run folder.
+        keep_model: write ``model/``.
+        threads: for the CPU; None leaves torch's choice.
+        checkpoint_seconds: time between checkpoints.
+        keep_state: leave the last checkpoint for the caller to remove, who still needs the weights.
+
+    Raises:
+        UserError: bad input, a folder of another run, or a loss that is not finite.
+        xtremor.training.loop.Interrupted: on Ctrl-C, resumable.
+    """
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    started = time.monotonic()
+    prepared = prepare(settings, card, source)
+    folder = RunFolder(output)
+    from xtremor.encoders.load import fingerprint
+
+    identity = {
+        "format": FORMAT,
+        "settings": settings.as_dict(),
+        "encoder": fingerprint(settings.encoder),
+        "data": features_digest(prepared.features),
+        "labels": list(prepared.labels),
+    }
+    folder.claim(identity)
+    if folder.finished() and (not keep_model or folder.model.is_dir()):
+        say(f"{output}: already finished, nothing to train")
+        return Trained(folder, folder.read_record(), None, prepared.tokenizer)
+    model, report = make_model(settings, prepared)
+    say(report.sentences())
+    record = fit(settings, prepared, model, report, folder, checkpoint_seconds, keep_state)
+    record["data"] = asdict(source.record())
+    record["seconds"]["preparing"] = time.monotonic() - started - record["seconds"]["this_process"]
+    record["english_dev"] = dev_score(settings, prepared, source, model)
+    _check_learning(record, prepared)
+    if keep_model:
+        from xtremor.training.export import write_model
+
+        write_model(folder, model, prepared.tokenizer, settings, card, record)
+    record["peak_memory_mb"] = machine.peak_memory_mb()
+    write_json(folder.record, record)
+    if not keep_state:
+        checkpoint.remove(folder.path)
+    return Trained(folder, record, model, prepared.tokenizer)
+
+
+def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared:
+    """Read, draw and tokenise the English training rows."""
+    from xtremor.encoders.load import load_tokenizer
+
+    tokenizer = load_tokenizer(settings.encoder)
+    examples = draw(source.examples("train", "en"), settings.train_rows, settings.rows_seed)
+    kind, labels = category(card.category), source.labels()
+    features = kind.featurize(examples, tokenizer, labels, settings.max_length)
+    lengths = features.rows.lengths
+    say(
+        f"{card.name}: {len(examples):,} English training rows, {len(labels)} classes, {lengths.mean():.1f} tokens a row "
+        f"(longest {lengths.max()}, {features.truncated} cut at {settings.max_length})"
+    )
+    return Prepared(card, kind, labels, tokenizer, features)
+
+
+def draw(examples: Sequence[TextExample], rows: int | None, seed: int) -> list[TextExample]:
+    """``rows`` of the examples without replacement, in file order; all when there are not more than that."""
+    if rows is None or rows >= len(examples):
+        return list(examples)
+    chosen = np.random.default_rng([seed, 0xD4A7]).choice(len(examples), rows, replace=False)
+    return [examples[index] for index in sorted(chosen)]
+
+
+def features_digest(features: Features) -> str:
+    """sha256 over token ids, row offsets and classes: what a run was really trained on."""
+    digest = hashlib.sha256()
+    for array in (features.rows.tokens, features.rows.offsets, features.targets):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def make_model(settings: TrainSettings, prepared: Prepared) -> tuple[nn.Module, LoadReport]:
+    """The encoder with a fresh head; the head depends on the seed alone, not on the method."""
+    import torch
+
+    from xtremor.encoders.load import load_task_model
+
+    torch.manual_seed(derived_seed(settings.seed, "head"))
+    config = prepared.category.head_config(prepared.labels)
+    return load_task_model(settings.encoder, prepared.category.AUTO_CLASS, **config)
+
+
+def fit(
+    settings: TrainSettings,
+    prepared: Prepared,
+    model: nn.Module,
+    report: LoadReport,
+    folder: RunFolder,
+    checkpoint_seconds: float,
+    keep_state: bool,
+) -> dict[str, Any]:
+    """Train ``model`` in place and return the record of the run so far."""
+    import torch
+    from accelerate import Accelerator
+
+    from xtremor.training.embeddings import compact, expand
+    from xtremor.training.loop import Loop
+    from xtremor.training.step import BatchStep
+
+    started = time.monotonic()
+    accelerator = Accelerator(mixed_precision="bf16" if settings.precision == "bf16" else "no")
+    if accelerator.num_processes > 1:
+        raise UserError("training on several processes is not supported yet; start one process")
+    pad_token = pad_of(prepared.tokenizer)
+    full, table = compact(model, prepared.features.rows.tokens, pad_token, not settings.freeze_embeddings)
+    model.to(accelerator.device)
+    model.train()
+    step = BatchStep(
+        model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
+        accelerator, full.weight,
+    )  # fmt: skip
+    loop = Loop(step, settings, report.missing, folder.path, checkpoint_seconds)
+    totals = loop.run(save_last=keep_state)
+    full.to(accelerator.device)
+    expand(model, full, table)
+    device = str(accelerator.device)
+    return {
+        "format": FORMAT,
+        "task": prepared.card.name,
+        "arm": settings.method.arm,
+        "method": settings.method.as_dict(),
+        "seed": settings.seed,
+        "encoder": asdict(report),
+        "training": {**settings.as_dict(), "rows": len(prepared.features.rows), "updates": totals.update},
+        "site_unit": step.unit,
+        "final_training_loss": totals.final_loss,
+        "counts": {
+            "updates": totals.update,
+            "examples": totals.examples,
+            "tokens": totals.tokens,
+            **step.counts.as_dict(),
+            "passes_relative_to_plain": expected_passes(settings.method) / 3,
+        },
+        "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
+        "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
+        "command": machine.command_line(),
+        "created": machine.now(),
+        "versions": machine.versions(),
+        "machine": machine.machine(device, torch.get_num_threads()),
+        "warnings": [],
+    }
+
+
+def dev_score(settings: TrainSettings, prepared: Prepared, source: Source, model: nn.Module) -> dict[str, Any] | None:
+    """Accuracy on English dev (its first rows) beside the share of its largest class; None without a dev set."""
+    import torch
+
+    from xtremor.evaluation.predict import forward_rows, logits
+
+    if "en" not in source.languages("dev"):
+        return None
+    examples = source.examples("dev", "en")[:DEV_ROWS]
+    features = prepared.category.featurize(examples, prepared.tokenizer, prepared.labels, settings.max_length)
+    device = next(model.parameters()).device
+    found = forward_rows(model, features.rows, pad_of(prepared.tokenizer), torch.device(device), logits)
+    right = found.argmax(-1) == features.targets
+    shares = np.bincount(features.targets[features.targets >= 0]) / len(features.targets)
+    return {"score": 100 * float(right.mean()), "items": len(examples), "largest_class": 100 * float(shares.max())}
+
+
+def pad_of(tokenizer: Any) -> int:
+    """Id of the padding token; 0 for a tokenizer without one (padding is masked everywhere)."""
+    return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
+
+
+def _check_learning(record: dict[str, Any], prepared: Prepared) -> None:
+    """Warn when the loss stayed at guessing or English dev at its largest class."""
+    guess = prepared.category.guess_loss(prepared.features.targets)
+    found = []
+    if record["final_training_loss"] > NOT_LEARNING * guess:
+        found.append(
+            f"the run did not learn: its training loss ended at {record['final_training_loss']:.3f}, "
+            f"guessing gives {guess:.3f}; try a smaller --radius or another --learning-rate"
+        )
+    dev = record["english_dev"]
+    if dev is not None:
+        error = 100 * (dev["largest_class"] / 100 * (1 - dev["largest_class"] / 100) / dev["items"]) ** 0.5
+        if dev["score"] < dev["largest_class"] + 2 * error:
+            found.append(
+                f"the run did not learn: English dev accuracy {dev['score']:.1f} is not above the "
+                f"{dev['largest_class']:.1f} of always answering the largest class"
+            )
+    for sentence in found:
+        warn(sentence)
+    record["warnings"] += found

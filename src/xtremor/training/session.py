@@ -1,0 +1,73 @@
+"""Train, then score the model that is still in memory."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from xtremor.console import say
+from xtremor.errors import UserError
+from xtremor.evaluation.evaluate import (
+    EvaluationSettings,
+    evaluate,
+    evaluate_run,
+    evaluated,
+    read_examples,
+    summary,
+    write_evaluation,
+)
+from xtremor.sources.base import Source
+from xtremor.tasks.base import TaskCard
+from xtremor.training import checkpoint
+from xtremor.training.config import TrainSettings
+from xtremor.training.folder import RunFolder
+from xtremor.training.run import train
+
+
+def train_and_evaluate(
+    settings: TrainSettings,
+    card: TaskCard,
+    source: Source,
+    output: Path,
+    scored: EvaluationSettings | None,
+    keep_model: bool = True,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Train (or resume) a run and, if ``scored`` is given, evaluate it; return the run's record.
+
+    Every file that the evaluation needs is read before training begins, so that a missing language is said at once
+    and not hours later. A run that keeps no model keeps its last checkpoint until it has been evaluated.
+    """
+    if scored is None:
+        return train(settings, card, source, output, keep_model, threads).record
+    folder = RunFolder(output)
+    read_examples(card, source, scored)
+    is_scored = evaluated(folder, scored)
+    if folder.finished() and not folder.model.is_dir() and not is_scored:
+        _reopen(folder)
+    done = train(settings, card, source, output, keep_model, threads, keep_state=not keep_model)
+    if done.model is None:
+        if not is_scored:
+            evaluate_run(output, source, card, scored, threads)
+        return done.record
+    import torch
+
+    device = torch.device(next(done.model.parameters()).device)
+    started = time.monotonic()
+    split, table = evaluate(done.model, done.tokenizer, source.labels(), card, source, scored, device)
+    seconds = time.monotonic() - started
+    scores = write_evaluation(folder, table, split, scored, card, done.record, seconds, source)
+    checkpoint.remove(folder.path)
+    say(summary(scores))
+    return done.record
+
+
+def _reopen(folder: RunFolder) -> None:
+    """Let a run whose evaluation was cut short be finished again from its last checkpoint."""
+    if not (folder.path / checkpoint.NAME).exists():
+        raise UserError(
+            f"{folder.path} was scored on another selection of rows and keeps no model; delete it to train it again, "
+            "or name another --output"
+        )
+    folder.record.unlink()
