@@ -124,7 +124,9 @@ def mutate(content: bytes, chance: random.Random) -> bytes:
         elif kind == 1:
             del data[at : at + chance.randint(1, 3)]
         elif kind == 2:
-            data[at:at] = chance.choice([b"\n", b"\t", b"\r\n", b"\r", b'"', b"\xff", b"\x00", "\u2028".encode()])
+            data[at:at] = chance.choice(
+                [b"\n", b"\t", b"\r\n", b"\r", b'"', b"\xff", b"\x00", "\u2028".encode()]
+            )
         elif kind == 3:
             data[at:at] = data[at : at + chance.randint(1, 20)]
         else:
@@ -138,7 +140,7 @@ def test_damaged_files_give_every_row_or_an_error_with_its_line(tmp_path: Path) 
     chance = random.Random(5)
     valid = "".join(f"erster {n} é\tzweiter „{n}“ 中\r\n" for n in range(6)).encode()
     outcomes = {"rows": 0, "error": 0}
-    for _ in range(4000):
+    for _ in range(2000):
         content = mutate(valid, chance)
         path = write(tmp_path, content)
         try:
@@ -158,4 +160,4 @@ def test_damaged_files_give_every_row_or_an_error_with_its_line(tmp_path: Path) 
                 expected.pop()
             cleaned = [line.removesuffix(b"\r").decode().split("\t") for line in expected]
             assert found == cleaned
-    assert min(outcomes.values()) > 500, outcomes
+    assert min(outcomes.values()) > 300, outcomes

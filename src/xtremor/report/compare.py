@@ -10,17 +10,16 @@ from xtremor.errors import UserError
 if TYPE_CHECKING:
     from xtremor.report.records import Run
 
-# Settings of a run that are allowed to differ between the seeds of one arm.
-_FREE = ("seed", "out", "output", "folder", "device", "threads", "resumed", "resume")
+# Training settings that belong to the run and not to its arm, or are compared elsewhere.
+_FREE = ("seed", "task", "encoder", "method", "updates", "output", "device", "threads")
 
 
 def configuration(run: Run) -> dict[str, Any]:
     """What defines an arm, flat: method, encoder and training settings (``training.epochs`` -> 2)."""
-    flat: dict[str, Any] = {}
-    for part in ("method", "training"):
-        for key, value in (run.info.get(part) or {}).items():
-            if key not in _FREE:
-                flat[f"{part}.{key}"] = value
+    flat = {f"method.{key}": value for key, value in run.info["method"].items()}
+    for key, value in (run.info.get("training") or {}).items():
+        if key not in _FREE and not isinstance(value, dict | list):
+            flat[f"training.{key}"] = value
     encoder = run.info.get("encoder") or {}
     flat["encoder"] = encoder.get("fingerprint") or encoder.get("resolved") or encoder.get("name")
     return flat

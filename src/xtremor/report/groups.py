@@ -27,16 +27,16 @@ def groups(runs: Collection, places: Mapping[str, Place]) -> list[tuple[str, str
     codes = headline_codes(runs)
     found: list[tuple[str, str, tuple[str, ...]]] = [("all", "All but English", codes)]
     low = tuple(code for code in codes if places[code].low_resource)
-    found.append(("all", "Low-resource (Joshi 0 to 2)", low))
+    found.append(("all", "Low-resource", low))
     found.append(("all", "English", tuple(code for code in runs.languages if is_english(code))))
     classes = sorted({place.joshi for code in codes if (place := places[code]).joshi is not None})
     for level in classes:
-        note = " (low)" if level in LOW_RESOURCE else ""
+        note = ", low" if level in LOW_RESOURCE else ""
         found.append(("joshi", f"Class {level}{note}", tuple(c for c in codes if places[c].joshi == level)))
     if classes:
         found.append(("joshi", "Class unknown", tuple(c for c in codes if places[c].joshi is None)))
     found.extend(("script", *group) for group in _scripts(codes, places))
-    for seen, label in ((True, "In the pretraining text"), (False, "Not in it"), (None, "Not known")):
+    for seen, label in ((True, "Seen"), (False, "Unseen"), (None, "Not known")):
         if any(places[code].seen is not None for code in codes):
             found.append(("seen", label, tuple(c for c in codes if places[c].seen is seen)))
     return [group for group in found if group[2]]
@@ -53,5 +53,5 @@ def _scripts(codes: Sequence[str], places: Mapping[str, Place]) -> list[tuple[st
     single = tuple(code for group in by_script.values() if len(group) == 1 for code in group)
     found = [(SCRIPTS.get(script, script), tuple(group)) for script, group in kept]
     if single:
-        found.append(("Scripts of one " + ("language" if kept else "language each"), single))
+        found.append(("Other scripts" if kept else "One language each", single))
     return found

@@ -46,9 +46,11 @@ def predictions_table(examples: Sequence[TextExample], logits: Any, labels: Sequ
     import numpy as np
     import polars as pl
 
-    scores = np.asarray(logits, dtype=np.float32).reshape(-1, len(labels))
-    if len(scores) != len(examples):
-        raise ValueError(f"{len(examples)} examples but {len(scores)} rows of logits")
+    scores = np.asarray(logits, dtype=np.float32)
+    if not examples and scores.size == 0:
+        scores = scores.reshape(0, len(labels))
+    if scores.shape != (len(examples), len(labels)):
+        raise ValueError(f"{len(examples)} examples and {len(labels)} labels, but logits of {scores.shape}")
     broken = np.flatnonzero(~np.isfinite(scores).all(axis=1))
     if broken.size:
         item = examples[int(broken[0])]

@@ -31,7 +31,7 @@ def open_source(card: TaskCard, data: Path | None = None, **settings: Any) -> So
             )
         from xtremor.sources.intents import IntentsSource
 
-        return IntentsSource(card, **settings)
+        return IntentsSource(**settings)
     if card.source == "official":
         if data is None:
             raise UserError(

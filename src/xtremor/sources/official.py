@@ -191,9 +191,7 @@ class OfficialSource:
         for spelling, times in respelt.items():
             self._note(name, f"{times:,} labels '{spelling}' read as '{self.layout.spellings[spelling]}'")
         if quoted:
-            self._note(
-                name, f"{quoted:,} texts carry CSV quoting (doubled quotes), kept as the official reader does"
-            )
+            self._note(name, f"{quoted:,} texts in CSV quotes, kept as the official reader does")
         published = self.layout.published.get(split)
         if published not in (None, file.count):
             self._note(name, f"{file.count:,} rows, the published file has {published:,}")
