@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,3 +15,36 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real data in ../shared, which is not part of the project")
     return folder
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch on one thread, so that sums are the same in every run."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random BERT of two layers with its tokenizer, as a Hugging Face folder; not to be written to."""
+    from helpers.tiny import write_encoder
+
+    return write_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """XNLI's official layout in fifteen made-up languages; not to be written to."""
+    from helpers.tiny import write_xnli
+
+    return write_xnli(tmp_path_factory.mktemp("data") / "tiny")
+
+
+@pytest.fixture
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Digests of test folders stay out of the user's cache; all tests of a session share this one."""
+    monkeypatch.setenv("XTREMOR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

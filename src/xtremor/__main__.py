@@ -20,7 +20,9 @@ def run(arguments: Sequence[str]) -> int:
 
     from xtremor.cli.app import app, explain
     from xtremor.errors import UserError
+    from xtremor.launch import stop_with_parent
 
+    stop_with_parent()
     try:
         app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:

@@ -106,7 +106,9 @@ def stop_with_parent() -> None:
         return
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin: its lock, held by a waiting thread, aborts the interpreter when the command is done.
+        while os.read(0, 1024):
+            pass
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -61,7 +61,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             yield temporary
-            os.chmod(temporary, 0o777 & ~_umask())
+            _open_up(temporary)
             if target.exists():
                 old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
                 os.replace(target, old / "old")
@@ -88,6 +88,13 @@ def atomic_file(target: Path) -> Iterator[Path]:
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _open_up(folder: Path) -> None:
+    """Give a folder and its files the permissions of ordinary new ones; mkdtemp and safetensors keep theirs private."""
+    mask = _umask()
+    for path in (folder, *folder.rglob("*")):
+        os.chmod(path, (0o777 if path.is_dir() else 0o666) & ~mask)
 
 
 def _umask() -> int:

@@ -24,9 +24,10 @@ LOCALES: dict[str, tuple[str, str, int, bool]] = {
     "he": ("Hebrew", "Hebr", 3, True), "hi": ("Hindi", "Deva", 4, True), "hr": ("Croatian", "Latn", 4, True),
     "hu": ("Hungarian", "Latn", 4, True), "id": ("Indonesian", "Latn", 3, True), "is": ("Icelandic", "Latn", 2, True),
     "it": ("Italian", "Latn", 4, True), "ka": ("Georgian", "Geor", 3, True), "kn": ("Kannada", "Knda", 1, True),
-    "ko": ("Korean", "Hang", 4, True), "lb": ("Luxembourgish", "Latn", 1, False), "lt": ("Lithuanian", "Latn", 3, True),
-    "lv": ("Latvian", "Latn", 3, True), "ml": ("Malayalam", "Mlym", 1, True), "nb": ("Norwegian Bokmål", "Latn", 1, True),
-    "nl": ("Dutch", "Latn", 4, True), "pl": ("Polish", "Latn", 4, True), "pt": ("Portuguese", "Latn", 4, True),
+    "ko": ("Korean", "Hang", 4, True), "lb": ("Luxembourgish", "Latn", 1, False),
+    "lt": ("Lithuanian", "Latn", 3, True), "lv": ("Latvian", "Latn", 3, True), "ml": ("Malayalam", "Mlym", 1, True),
+    "nb": ("Norwegian Bokmål", "Latn", 1, True), "nl": ("Dutch", "Latn", 4, True), "pl": ("Polish", "Latn", 4, True),
+    "pt": ("Portuguese", "Latn", 4, True),
     "pt-BR": ("Portuguese", "Latn", 4, True), "ro": ("Romanian", "Latn", 3, True), "ru": ("Russian", "Cyrl", 4, True),
     "sk": ("Slovak", "Latn", 3, True), "sl": ("Slovenian", "Latn", 3, True), "sr": ("Serbian", "Cyrl", 4, True),
     "sv": ("Swedish", "Latn", 4, True), "sw": ("Swahili", "Latn", 2, True), "te": ("Telugu", "Telu", 1, True),
@@ -83,9 +84,7 @@ def write_grid(
             own = random.Random(f"{arm}{seed}")
             # Without stated gains an arm scatters; with them its mean is exact.
             noise = {code: 0.0 if gains is not None else own.gauss(0, 2.0) for code in codes}
-            scores = {
-                code: level[code] + shared + noise[code] + (gain if code != "en" else 0) for code in codes
-            }
+            scores = {code: level[code] + shared + noise[code] + (gain if code != "en" else 0) for code in codes}
             folders.append(write_run(folder / f"{arm}-seed{seed}", arm, seed, scores, **facts))
     if baseline:
         scores = {code: 0.9 * level[code] + (0 if code == "en" else dice.uniform(-4, 4)) for code in codes}
@@ -137,9 +136,15 @@ def _info(task: str, arm: str, seed: int) -> dict[str, Any]:
         "training": {"rows": 4000, "max_length": 64}
         if passes is None
         else {
-            "rows": 4000, "epochs": 3.0, "batch_size": 32, "learning_rate": 1e-4, "head_learning_rate": 1e-3,
-            "max_length": 64, "seed": seed, "method": METHODS[arm],
-        },  # fmt: skip
+            "rows": 4000,
+            "epochs": 3.0,
+            "batch_size": 32,
+            "learning_rate": 1e-4,
+            "head_learning_rate": 1e-3,
+            "max_length": 64,
+            "seed": seed,
+            "method": METHODS[arm],
+        },
         "data": {
             "source": "home-assistant-intents 2026.1",
             "files": {"test/de": {"sha256": "0" * 64, "rows": 120, "dropped": 0, "why": ""}},
@@ -149,9 +154,13 @@ def _info(task: str, arm: str, seed: int) -> dict[str, Any]:
         "created": "2030-01-01T12:00:00+00:00",
         "versions": {"xtremor": "0.1.0", "python": "3.11.9", "torch": "2.13.0", "transformers": "5.23.0"},
         "machine": {
-            "platform": "Linux x86_64", "processor": "Some processor", "cores": 2, "threads": 1, "memory_gib": 8.0,
+            "platform": "Linux x86_64",
+            "processor": "Some processor",
+            "cores": 2,
+            "threads": 1,
+            "memory_gib": 8.0,
             "device": "cpu",
-        },  # fmt: skip
+        },
         "counts": {"updates": updates, "examples": 12000, "tokens": 150_000, **counts} if counts else {},
         "seconds": {"training": 0.0 if passes is None else 12.0 * sum(passes) + seed, "evaluation": 20.0},
         "peak_memory_mb": 1850.5,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from inspect import cleandoc
 
 from cyclopts import App
-from cyclopts.exceptions import CycloptsError, UnknownCommandError, UnknownOptionError
+from cyclopts.exceptions import CycloptsError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
 from xtremor import __version__
 from xtremor.errors import nearest
@@ -95,7 +95,14 @@ COMMANDS = {
     ),
 }
 
-app = App(name="xtremor", help=HELP, version=f"xtremor {__version__}", help_format="markdown")
+app = App(
+    name="xtremor",
+    help=HELP,
+    version=f"xtremor {__version__}",
+    help_format="markdown",
+    # Ctrl-C is answered in one place, `xtremor.__main__`.
+    suppress_keyboard_interrupt=False,
+)
 for _name, (_target, _help) in COMMANDS.items():
     app.command(_target, name=_name, help=cleandoc(_help))
 
@@ -105,6 +112,8 @@ def explain(error: CycloptsError, arguments: Sequence[str]) -> str:
     command = arguments[0] if arguments and arguments[0] in COMMANDS else None
     if isinstance(error, UnknownCommandError) or (command is None and arguments):
         typed = arguments[0]
+        if typed.startswith("-"):
+            return f"unknown option '{typed}' before a command; `xtremor --help` lists the commands"
         close = nearest(typed, COMMANDS)
         return f"unknown command '{typed}' ({_said(close, COMMANDS)}); `xtremor --help` lists them"
     if isinstance(error, UnknownOptionError) and error.token is not None:
@@ -112,11 +121,13 @@ def explain(error: CycloptsError, arguments: Sequence[str]) -> str:
         close = nearest(typed, _options(command)) if command else []
         said = f" (nearest: {', '.join(close)})" if close else ""
         return f"unknown option '{typed}' of `xtremor {command}`{said}; `xtremor {command} --help` lists them"
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return f"unexpected argument '{error.unused_tokens[0]}'; see `xtremor {command} --help`"
     sentence = " ".join(str(error).split())
     return f"{sentence[:1].lower()}{sentence[1:].rstrip('.')}; see `xtremor {command} --help`"
 
 
-def _said(close: Sequence[str], known: Sequence[str] | dict[str, object]) -> str:
+def _said(close: Sequence[str], known: Iterable[str]) -> str:
     return f"nearest: {', '.join(close)}" if close else f"known: {', '.join(known)}"
 
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.options import ScoringOptions, TaskOptions, check_threads
 
 DEFAULTS = (TaskOptions(), ScoringOptions())
 
 
 def evaluate(
     run: Annotated[Path, Parameter(help="Run folder that `xtremor train` wrote.")],
+    /,
     *,
     data: Annotated[Path | None, Parameter(help="Folder of XTREME-R files in the official layout.")] = None,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
@@ -25,6 +26,7 @@ def evaluate(
     from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run
     from xtremor.training.folder import RunFolder
 
+    check_threads(threads)
     record = RunFolder(run).read_record()
     card, source = TaskOptions(record["task"], data).open()
     length = record["training"]["max_length"]
@@ -36,7 +38,9 @@ def baseline(
     *,
     output: Annotated[Path, Parameter(alias="-o", help="Folder for the baseline's scores.")],
     encoder: Annotated[str, Parameter(help="Hub name, local folder, or `starter`.")] = "starter",
-    train_rows: Annotated[int | None, Parameter(help="English rows that the centroids are made of (default: all).")] = None,
+    train_rows: Annotated[
+        int | None, Parameter(help="English rows that the centroids are made of (default: all).")
+    ] = None,
     max_length: Annotated[int | None, Parameter(help="Longest input in tokens.")] = None,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
@@ -47,6 +51,7 @@ def baseline(
     from xtremor.evaluation.centroid import run_baseline
     from xtremor.evaluation.evaluate import EvaluationSettings
 
+    check_threads(threads)
     card, source = task.open()
     length = card.defaults.max_length if max_length is None else max_length
     rows = card.defaults.train_rows if train_rows is None else train_rows

@@ -12,7 +12,9 @@ from cyclopts import Parameter
 JSON = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON for a program to read.")]
 
 
-def tasks(name: Annotated[str | None, Parameter(help="Show this task's card.")] = None, /, *, json_: JSON = False) -> None:
+def tasks(
+    name: Annotated[str | None, Parameter(help="Show this task's card.")] = None, /, *, json_: JSON = False
+) -> None:
     """List the tasks, or show one task's card."""
     from xtremor.tasks.cards import all_cards, card
 
@@ -24,7 +26,12 @@ def tasks(name: Annotated[str | None, Parameter(help="Show this task's card.")] 
             _print_field(key, value)
     else:
         rows = [
-            {"task": each.name, "what": each.title, "languages": len(each.languages) or "from the data", "needs": _needs(each.source)}
+            {
+                "task": each.name,
+                "what": each.title,
+                "languages": len(each.languages) or "from the data",
+                "needs": _needs(each.source),
+            }
             for each in chosen
         ]
         _print_table(rows)

@@ -21,6 +21,12 @@ TRAINING = Group("Training", sort_key=3)
 SCORING = Group("Scoring", sort_key=4)
 
 
+def check_threads(threads: int | None) -> None:
+    """Raise UserError for a number of threads that cannot be."""
+    if threads is not None and threads < 1:
+        raise UserError(f"--threads must be at least 1, not {threads}")
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class TaskOptions:
@@ -46,13 +52,16 @@ class BallOptions:
     """How far and where the input is perturbed; every robust method reads these."""
 
     radius: Annotated[
-        float | None, Parameter(help="Size of the ball, relative to the mean norm of a vector at the site (default 0.01).")
+        float | None,
+        Parameter(help="Size of the ball, relative to the mean norm of a vector at the site (default 0.01)."),
     ] = None
     absolute: Annotated[bool, Parameter(negative=(), help="The radius is absolute, not relative.")] = False
     norm: Annotated[str, Parameter(help="l2 or linf.")] = "l2"
     scope: Annotated[
         str,
-        Parameter(help="token: each token has the radius; sequence: a row shares it; sequence-scaled: times sqrt(length)."),
+        Parameter(
+            help="token: each token has the radius; sequence: a row shares it; sequence-scaled: times sqrt(length)."
+        ),
     ] = "token"
     site: Annotated[str, Parameter(help="word (word embeddings) or embeddings (after their LayerNorm).")] = "word"
     dropout: Annotated[str, Parameter(help="shared (same masks in all passes over a batch) or fresh.")] = "shared"
@@ -68,7 +77,9 @@ class BallOptions:
 class MethodOptions:
     """The method's own settings."""
 
-    method: Annotated[str, Parameter(help="plain, noise, pgd, freelb or noise-k (`xtremor methods` explains).")] = "plain"
+    method: Annotated[str, Parameter(help="plain, noise, pgd, freelb or noise-k (`xtremor methods` explains).")] = (
+        "plain"
+    )
     steps: Annotated[int | None, Parameter(help="K of pgd (default 1), freelb and noise-k (default 2).")] = None
     step_size: Annotated[float | None, Parameter(help="Ascent step as a share of the radius (default 2.5 / K).")] = None
     start: Annotated[
@@ -96,7 +107,9 @@ class TrainOptions:
     learning_rate: Annotated[float | None, Parameter(help="Peak rate of the encoder.")] = None
     head_learning_rate: Annotated[float | None, Parameter(help="Peak rate of the new head.")] = None
     max_length: Annotated[int | None, Parameter(help="Longest input in tokens.")] = None
-    train_rows: Annotated[int | None, Parameter(help="Rows drawn for training, the same for every seed and method.")] = None
+    train_rows: Annotated[
+        int | None, Parameter(help="Rows drawn for training, the same for every seed and method.")
+    ] = None
     warmup: Annotated[float, Parameter(help="Share of the updates with a rising rate.")] = 0.1
     weight_decay: Annotated[float, Parameter(help="Of AdamW, on the encoder's matrices.")] = 0.0
     clip: Annotated[float, Parameter(help="Largest gradient norm of an update.")] = 1.0
@@ -108,8 +121,7 @@ class TrainOptions:
         """Checked settings of a run, the card's defaults filled in."""
         from xtremor.training.config import TrainSettings
 
-        if self.threads is not None and self.threads < 1:
-            raise UserError(f"--threads must be at least 1, not {self.threads}")
+        check_threads(self.threads)
         own = {
             name: getattr(self, name)
             for name in ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
@@ -126,9 +138,9 @@ class ScoringOptions:
     """What is scored."""
 
     split: Annotated[str | None, Parameter(help="Split to score (default: the task's test).")] = None
-    languages: Annotated[
-        str | None, Parameter(help="Codes between commas (default: every language of the task).")
-    ] = None
+    languages: Annotated[str | None, Parameter(help="Codes between commas (default: every language of the task).")] = (
+        None
+    )
     limit: Annotated[int | None, Parameter(help="First rows of each language (default: all).")] = None
 
     def codes(self) -> tuple[str, ...] | None:

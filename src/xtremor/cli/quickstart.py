@@ -19,7 +19,9 @@ QUICK_METHODS = "plain,noise,pgd,freelb"
 def quickstart(
     *,
     output: Annotated[Path, Parameter(alias="-o", help="Folder for runs and report.")] = Path("quickstart"),
-    methods: Annotated[str, Parameter(help="Methods between commas; a number after a dash is K: freelb-3.")] = QUICK_METHODS,
+    methods: Annotated[
+        str, Parameter(help="Methods between commas; a number after a dash is K: freelb-3.")
+    ] = QUICK_METHODS,
     seeds: Annotated[int, Parameter(help="Seeds 1 to this are run for every method.")] = 3,
     workers: Annotated[int | None, Parameter(help="Runs side by side (default: one a core, as memory allows).")] = None,
     keep_model: Annotated[bool, Parameter(help="Keep every trained model (470 MB each with the starter).")] = False,

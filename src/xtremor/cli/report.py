@@ -14,7 +14,9 @@ from xtremor.console import say
 def report(
     *runs: Annotated[Path, Parameter(help="Run folders, or folders that contain them.")],
     output: Annotated[Path, Parameter(alias="-o", help="Folder for the page, the charts and the table.")],
-    json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the paths of what was written as JSON.")] = False,
+    json_: Annotated[
+        bool, Parameter(name="--json", negative=(), help="Print the paths of what was written as JSON.")
+    ] = False,
 ) -> None:
     """Make one self-contained page, PNG charts and a table from evaluated runs of one task."""
     from xtremor.errors import UserError

@@ -20,6 +20,9 @@ def train(
     seed: Annotated[int, Parameter(help="Of the head, the data order, dropout and perturbation.")] = 1,
     evaluate: Annotated[bool, Parameter(negative=(), help="Score every language when training is done.")] = False,
     keep_model: Annotated[bool, Parameter(help="Write the trained model into OUTPUT/model.")] = True,
+    checkpoint_seconds: Annotated[
+        float, Parameter(help="Seconds between checkpoints; results do not depend on it.")
+    ] = 60.0,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the run's record as JSON.")] = False,
     task: TaskOptions = DEFAULTS[0],
     method: MethodOptions = DEFAULTS[1],
@@ -36,14 +39,14 @@ def train(
     settings = recipe.settings(card, settings_of_method, seed)
     scored = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
     record = train_and_evaluate(
-        settings, card, source, output, scored if evaluate else None, keep_model, recipe.threads
+        settings, card, source, output, scored if evaluate else None, keep_model, recipe.threads, checkpoint_seconds
     )
     dev = record["english_dev"]
     if dev is not None:
         say(f"English dev accuracy {dev['score']:.2f} ({dev['items']} rows)")
     if keep_model:
         say(f"model: {output / 'model'}")
-    if not evaluate:
+    if keep_model and not evaluate:
         data = f" --data {task.data}" if task.data else ""
         say(f"next: xtremor evaluate {output}{data}")
     if json_:

@@ -1,1 +1,1 @@
-"""."""
+"""Encoders by hub name, by local folder, or the offline starter."""

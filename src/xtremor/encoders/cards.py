@@ -35,14 +35,12 @@ class EncoderCard:
     available: bool = False
 
 
-_E5 = (
-    "contrastive training on translation pairs, NLI, SQuAD, Mr. TyDi, MIRACL and other labelled sets: "
-    "XNLI, question answering and retrieval are not strictly zero-shot"
-)
+_NOT_ZERO_SHOT = "XNLI, question answering and retrieval are not strictly zero-shot"
+_E5 = f"contrastive training on translation pairs, NLI, SQuAD, Mr. TyDi and MIRACL among others: {_NOT_ZERO_SHOT}"
 _CC100 = "masked words of CC-100 web text only: no task labels, no translation pairs"
 
 CARDS: tuple[EncoderCard, ...] = (
-    EncoderCard("starter", None, 12, 384, 118, "about 100", f"{starter.WHAT}; {_E5}", "MIT"),
+    EncoderCard("starter", None, 12, 384, 118, "about 100", f"{starter.WHAT}: {_NOT_ZERO_SHOT}", "MIT"),
     EncoderCard(
         "mbert", "google-bert/bert-base-multilingual-cased", 12, 768, 178, "104",
         "masked words and next sentences of Wikipedia, from which PAN-X, XQuAD, MLQA and TyDi QA draw their text; "
@@ -54,7 +52,7 @@ CARDS: tuple[EncoderCard, ...] = (
     EncoderCard("e5-base", "intfloat/multilingual-e5-base", 12, 768, 278, "about 100", _E5, "MIT"),
     EncoderCard("e5-large", "intfloat/multilingual-e5-large", 24, 1024, 560, "about 100", _E5, "MIT"),
     EncoderCard(
-        "mdeberta", "microsoft/mdeberta-v3-base", 12, 768, 279, "100",
+        "mdeberta", "microsoft/mdeberta-v3-base", 12, 768, 278, "100",
         "replaced tokens in CC-100 web text only: no task labels, no translation pairs", "MIT",
     ),
     EncoderCard(
@@ -64,7 +62,7 @@ CARDS: tuple[EncoderCard, ...] = (
     ),
     EncoderCard(
         "glot500", "cis-lmu/glot500-base", 12, 768, 395, "511",
-        "XLM-R base trained on with text of 511 languages, religious texts and Wikipedia among it; no task labels",
+        "masked words of text in 511 languages, continued from XLM-R base: no task labels",
         "Apache-2.0",
     ),
     EncoderCard(

@@ -33,7 +33,8 @@ def with_compositions(single: dict[str, str]) -> dict[str, str]:
     for point in itertools.chain(range(0xD800), range(0xE000, 0x10000)):
         composed = chr(point)
         members = unicodedata.normalize("NFD", composed)
-        if len(members) < 2 or single.get(composed, composed) != composed:
+        stands = single.get(composed, composed) == composed == unicodedata.normalize("NFC", members)
+        if len(members) < 2 or not stands:
             continue
         for spelling in itertools.product(*([member, *alike.get(member, ())] for member in members)):
             sequence = "".join(spelling)
@@ -47,56 +48,69 @@ def precompile(replacements: dict[str, str]) -> bytes:
     text = bytearray()
     places: dict[str, int] = {}
     values: dict[bytes, int] = {}
-    for key, replacement in sorted(replacements.items()):
+    for key, replacement in sorted(replacements.items(), key=lambda item: item[0].encode()):
         if replacement not in places:
             places[replacement] = len(text)
             text += replacement.encode() + b"\0"
         values[key.encode()] = places[replacement]
-    trie = _double_array(values)
+    trie = _DoubleArray().build(values)
     return struct.pack(f"<I{len(trie)}I", 4 * len(trie), *trie) + bytes(text)
 
 
-def _double_array(values: dict[bytes, int]) -> list[int]:
-    tree: dict[int, dict] = {}
-    for key, value in values.items():
-        node: dict = tree
-        for byte in key:
-            node = node.setdefault(byte, {})
-        node[0] = value
-    units: list[int] = []
-    taken: list[bool] = []
-    bases: set[int] = set()
-    first_free = 1
+class _DoubleArray:
+    """Places the nodes of a trie so that no two claim the same unit."""
 
-    def grow(size: int) -> None:
-        while len(units) < size:
-            units.extend([0] * PAGE)
-            taken.extend([False] * PAGE)
+    def __init__(self) -> None:
+        self.units = [0] * PAGE
+        self.taken = [True] + [False] * (PAGE - 1)
+        self.bases: set[int] = set()
+        self.first_free = 1
 
-    grow(PAGE)
-    taken[0] = True
-    waiting = [(0, tree)]
-    while waiting:
-        position, node = waiting.pop()
-        while first_free < len(taken) and taken[first_free]:
-            first_free += 1
-        start = first_free
-        labels = sorted(node)
+    def build(self, values: dict[bytes, int]) -> list[int]:
+        """Return the units of a trie of ``values``; keys must be sorted."""
+        keys = list(values)
+        # Position of a node, how many bytes lead to it, and the range of keys below it.
+        waiting = [(0, 0, 0, len(keys))]
+        while waiting:
+            position, depth, first, last = waiting.pop()
+            children = _children(keys, depth, first, last)
+            base = self._base([label for label, _, _ in children])
+            self.units[position] |= (position ^ base) << 10
+            for label, start, end in children:
+                if label == 0:
+                    self.units[position] |= 1 << 8
+                    self.units[base] = values[keys[start]] | 1 << 31
+                else:
+                    self.units[base ^ label] = label
+                    waiting.append((base ^ label, depth + 1, start, end))
+        return self.units
+
+    def _base(self, labels: list[int]) -> int:
+        """Find a base at which every label meets a free unit, and take those units."""
+        while self.first_free < len(self.taken) and self.taken[self.first_free]:
+            self.first_free += 1
+        start = self.first_free
         while True:
-            grow(start + 1)
+            if start >= len(self.units):
+                self.units.extend([0] * PAGE)
+                self.taken.extend([False] * PAGE)
             base = start ^ labels[0]
             # Two nodes with the same base would answer for each other's children.
-            if not taken[start] and base not in bases and not any(taken[base ^ label] for label in labels):
+            clash = self.taken[start] or base in self.bases
+            if not clash and not any(self.taken[base ^ label] for label in labels):
                 break
             start += 1
-        bases.add(base)
-        units[position] |= (position ^ base) << 10
+        self.bases.add(base)
         for label in labels:
-            taken[base ^ label] = True
-            if label == 0:
-                units[position] |= 1 << 8
-                units[base] = node[0] | 1 << 31
-            else:
-                units[base ^ label] = label
-                waiting.append((base ^ label, node[label]))
-    return units
+            self.taken[base ^ label] = True
+        return base
+
+
+def _children(keys: list[bytes], depth: int, first: int, last: int) -> list[tuple[int, int, int]]:
+    """Split sorted keys by their byte at ``depth`` (0 where a key ends): (byte, first key, end of keys)."""
+    children = []
+    ranges = itertools.groupby(range(first, last), lambda index: (keys[index][depth : depth + 1] or b"\0")[0])
+    for label, group in ranges:
+        indices = list(group)
+        children.append((label, indices[0], indices[-1] + 1))
+    return children

@@ -141,12 +141,14 @@ class _Cursor:
 
 
 def _sizes(cursor: _Cursor, name: str) -> Sizes:
-    version, *shape = cursor.take("I7i")
+    (version,) = cursor.take("I")
+    hidden, layers, heads, intermediate, vocabulary, positions, types = cursor.take("7i")
     epsilon, block = cursor.take("fi")
     if version != 1 or block != BLOCK:
         raise UserError(f"{name} is version {version} of E5S1 with blocks of {block}; expected 1 and {BLOCK}")
     # The file keeps epsilon as fp32; the shortest decimal that rounds to it is the figure that was meant.
-    return Sizes(*shape, epsilon=float(f"{epsilon:.6g}"))
+    epsilon = float(f"{epsilon:.6g}")
+    return Sizes(hidden, layers, heads, intermediate, vocabulary, positions, types, epsilon)
 
 
 def _pieces(cursor: _Cursor) -> Pieces:

@@ -10,6 +10,8 @@ import contextlib
 import hashlib
 import json
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,7 +58,7 @@ def starter_folder(progress: bool = True) -> Path:
     folder = target_folder()
     if is_complete(folder):
         return folder
-    with _alone(folder):
+    with _terminable(), _alone(folder):
         if not is_complete(folder):
             data, origin = weights_bytes()
             decode_folder(data, origin, folder, progress=progress, sha256=SHA256)
@@ -220,3 +222,21 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM unwind like Ctrl-C, so that a cancelled job tidies up; leave alone whoever handles it already."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -53,13 +53,14 @@ def run_baseline(
 
     from xtremor.encoders.load import load_encoder, load_tokenizer
     from xtremor.evaluation.predict import forward_rows, mean_pooled
-    from xtremor.training.run import draw, pad_of
+    from xtremor.training.run import check_positions, draw, pad_of
 
     if threads is not None:
         torch.set_num_threads(threads)
     folder = RunFolder(output)
     identity = {"format": FORMAT, "task": card.name, "encoder": encoder, "method": "centroid", "rows": train_rows}
-    folder.claim({**identity, "max_length": settings.max_length})
+    identity |= {"max_length": settings.max_length}
+    folder.check(identity)
     if evaluated(folder, settings):
         say(f"{output}: already scored")
         return read_json(folder.scores)
@@ -67,6 +68,7 @@ def run_baseline(
     split, wanted = read_examples(card, source, settings)
     tokenizer = load_tokenizer(encoder)
     model, report = load_encoder(encoder)
+    check_positions(model, settings.max_length)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)
     kind, labels = category(card.category), source.labels()
@@ -100,8 +102,9 @@ def run_baseline(
         "english_dev": None,
         "warnings": [],
     }
+    folder.claim(identity)
     write_json(folder.record, record)
     seconds = time.monotonic() - started
-    scores = write_evaluation(folder, pl.concat(tables), split, settings, card, record, seconds, source)
+    scores = write_evaluation(folder, pl.concat(tables), split, settings, card, record, seconds, source, labels)
     say(summary(scores))
     return scores

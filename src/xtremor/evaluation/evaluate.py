@@ -63,6 +63,13 @@ def read_examples(
         if language not in known:
             raise unknown(f"language of {card.name}", language, known)
     chosen = settings.languages or known
+    missing = [language for language in chosen if language not in source.languages(split)]
+    if missing and settings.languages is None and len(missing) < len(chosen):
+        present = ",".join(language for language in chosen if language not in missing)
+        raise UserError(
+            f"{card.name} {split}: the data lacks {', '.join(missing)}; add the files, or score the others with "
+            f"--languages {present}"
+        )
     return split, {language: source.examples(split, language)[: settings.limit] for language in chosen}
 
 
@@ -86,7 +93,12 @@ def evaluate(
         for language, rows in examples.items():
             features = kind.featurize(rows, tokenizer, labels, settings.max_length)
             found = forward_rows(
-                model, features.rows, pad_of(tokenizer), device, logits, lambda n: progress.advance(n, language)  # noqa: B023
+                model,
+                features.rows,
+                pad_of(tokenizer),
+                device,
+                logits,
+                lambda n: progress.advance(n, language),  # noqa: B023
             )
             tables.append(kind.predictions(rows, found, labels))
     import polars as pl
@@ -103,8 +115,9 @@ def write_evaluation(
     record: dict[str, Any],
     seconds: float,
     source: Source,
+    labels: Sequence[str],
 ) -> dict[str, Any]:
-    """Write predictions.parquet and scores.json of a run and return the scores."""
+    """Write predictions.parquet and scores.json of a run and return the scores; ``labels`` name the logits."""
     from xtremor.scoring.predictions import write_predictions
     from xtremor.scoring.scores import scores_from_predictions
 
@@ -113,6 +126,7 @@ def write_evaluation(
         "seed": record["seed"],
         "split": split,
         "task": card.name,
+        "labels": list(labels),
         "command": machine.command_line(),
         "created": machine.now(),
         "versions": machine.versions(),
@@ -129,24 +143,33 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Load ``RUN/model`` with transformers, score it, write the results into the run folder and return the scores."""
     import torch
-    import transformers
+
+    from xtremor.encoders.load import load_task_model, load_tokenizer
 
     if threads is not None:
         torch.set_num_threads(threads)
     folder = RunFolder(run)
     record = folder.read_record()
     if not folder.model.is_dir():
-        raise UserError(f"{run} keeps no model (it was trained with --no-keep-model); train it again without that option")
+        raise UserError(
+            f"{run} keeps no model (it was trained with --no-keep-model); train it again without that option"
+        )
     kind = category(card.category)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = getattr(transformers, kind.AUTO_CLASS).from_pretrained(folder.model).to(device)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder.model)
-    labels = [model.config.id2label[index] for index in range(model.config.num_labels)]
+    tokenizer = load_tokenizer(str(folder.model))
+    model, report = load_task_model(str(folder.model), kind.AUTO_CLASS)
+    if report.missing:
+        raise UserError(f"{folder.model} lacks the weights of {', '.join(report.missing[:3])}; train the run again")
+    model.to(device)
+    config: Any = model.config
+    labels = [config.id2label[index] for index in range(config.num_labels)]
     if set(labels) != set(source.labels()):
-        raise UserError(f"{run} answers {', '.join(labels[:5])}, but {card.name} asks for {', '.join(source.labels()[:5])}")
+        raise UserError(
+            f"{run} answers {', '.join(labels[:5])}, but {card.name} asks for {', '.join(source.labels()[:5])}"
+        )
     started = time.monotonic()
     split, table = evaluate(model, tokenizer, labels, card, source, settings, device)
-    scores = write_evaluation(folder, table, split, settings, card, record, time.monotonic() - started, source)
+    scores = write_evaluation(folder, table, split, settings, card, record, time.monotonic() - started, source, labels)
     say(summary(scores))
     return scores
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -21,7 +22,20 @@ INK = {
     "dark": {"text": "#e6eaef", "faint": "#a3adb8", "grid": "#333b45", "paper": "#171b20"},
 }
 STEP = 8  # Pixels of height for one arm of one row.
+GAP = 0.2  # Share of a row left free below and above its arms.
 LABEL = 118  # Pixels for row labels, the same in every chart so that their axes line up.
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A chart whose data stand beside it by name: inside it, every layer would copy and check them again."""
+
+    chart: Any
+    data: dict[str, list[dict[str, Any]]]
+
+    def spec(self) -> dict[str, Any]:
+        """The Vega-Lite specification with its data."""
+        return {**self.chart.to_dict(), "datasets": self.data}
 
 
 def theme(mode: str) -> dict[str, Any]:
@@ -64,7 +78,7 @@ def locale_blocks(runs: Collection, summary: Summary) -> list[list[str]]:
 
 def locale_chart(
     runs: Collection, summary: Summary, places: Mapping[str, Place], codes: Sequence[str], width: int | str
-) -> Any:
+) -> Drawing:
     """Scores of some locales: a dot a seed, a tick at each arm's mean, a line at the frozen baseline."""
     import altair as alt
 
@@ -75,27 +89,42 @@ def locale_chart(
         scale=alt.Scale(domain=_score_domain(runs), nice=False),
         axis=alt.Axis(tickCount=5),
     )
-    y = alt.Y("locale:N", sort=[places[code].name for code in codes], title=None, axis=_row_axis())
+    y = _rows("locale", [places[code].name for code in codes])
     offset = alt.YOffset("arm:N", sort=arms, scale=alt.Scale(domain=arms))
     colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range="category"), legend=None)
     tips = [*(alt.Tooltip(f"{name}:N") for name in ("locale", "arm", "seed")), alt.Tooltip("score:Q", format=".1f")]
-    base = alt.Chart(alt.Data(values=_score_rows(runs, places, codes, arms))).encode(y=y, yOffset=offset, color=colour)
+    name = f"scores-{codes[0]}"
+    data = {name: _score_rows(runs, places, codes, arms)}
+    base = alt.Chart(alt.NamedData(name)).encode(y=y, yOffset=offset, color=colour)
     layers = [
         base.mark_tick(thickness=2.5, size=STEP + 1).encode(x=x.aggregate("mean")),
         base.mark_circle(size=20, opacity=0.65).encode(x=x, tooltip=tips),
     ]
     if summary.frozen and summary.trained:
         # One piece for each arm's row; together they make one line across the locale.
-        frozen = alt.Chart(alt.Data(values=_frozen_rows(runs, summary.frozen.arm, places, codes, arms)))
-        piece = frozen.mark_tick(thickness=1.3, size=STEP, style="baseline")
+        data[f"frozen-{name}"] = _frozen_rows(runs, summary.frozen.arm, places, codes, arms)
+        piece = alt.Chart(alt.NamedData(f"frozen-{name}")).mark_tick(thickness=1.3, size=STEP, style="baseline")
         layers.insert(0, piece.encode(x=x, y=y, yOffset=offset, tooltip=[tips[0], alt.Tooltip("baseline:N"), tips[-1]]))
-    return alt.layer(*layers).properties(width=width, height=alt.Step(STEP, **{"for": "offset"}))
+    return Drawing(_sized(alt.layer(*layers), width, len(codes) * len(arms) * STEP), data)
 
 
-def _row_axis() -> Any:
+def _sized(chart: Any, width: int | str, height: int) -> Any:
     import altair as alt
 
-    return alt.Axis(tickBand="extent", grid=True, ticks=False, labelLimit=LABEL, minExtent=LABEL, maxExtent=LABEL)
+    # Vega-Lite's own stepped height warns on the console beside a fitted width.
+    chart = chart.properties(width=width, height=height / (1 - GAP))
+    if width == "container":
+        chart = chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+    return chart
+
+
+def _rows(field: str, order: Sequence[str]) -> Any:
+    """The vertical axis: one band a row, lines between the bands, labels of one width in every chart."""
+    import altair as alt
+
+    axis = alt.Axis(tickBand="extent", grid=True, ticks=False, labelLimit=LABEL, minExtent=LABEL, maxExtent=LABEL)
+    bands = alt.Scale(domain=list(order), paddingInner=GAP, paddingOuter=GAP / 2)
+    return alt.Y(f"{field}:N", scale=bands, title=None, axis=axis)
 
 
 def _score_domain(runs: Collection) -> list[float]:
@@ -142,7 +171,7 @@ def shown_half_width(strata: Sequence[Stratum]) -> float:
     return float(max(1, -(-max(seeds, min(ends, 3 * seeds)) * 1.05 // 1)))
 
 
-def difference_chart(summary: Summary, strata: Sequence[Stratum], half: float, width: int | str) -> Any:
+def difference_chart(summary: Summary, strata: Sequence[Stratum], half: float, width: int | str) -> Drawing:
     """Differences to plain: a dot a seed, a bar at the mean, a line for the t-interval; one row a stratum."""
     import altair as alt
 
@@ -151,24 +180,33 @@ def difference_chart(summary: Summary, strata: Sequence[Stratum], half: float, w
     wholes, seeds = difference_rows(strata, half)
     scale = alt.Scale(domain=[-half, half], nice=False)
     title = f"points above or below {summary.plain}"
-    axis = alt.Axis(tickCount=5, format="+.1~f" if half < 3 else "+d")
+    axis = alt.Axis(tickCount=5, format="+~r", labelExpr="datum.value == 0 ? '0' : datum.label")
     x = alt.X("mean:Q", title=title, scale=scale, axis=axis)
-    y = alt.Y("stratum:N", sort=order, title=None, axis=_row_axis())
+    y = _rows("stratum", order)
     others = [arm for arm in arms if arm != summary.plain]
     offset = alt.YOffset("arm:N", sort=others, scale=alt.Scale(domain=others))
     # All arms are in the domain so that a colour means the same arm in every chart.
     colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range="category"), legend=None)
-    base = alt.Chart(alt.Data(values=wholes)).encode(y=y, yOffset=offset, color=colour)
+    base = alt.Chart(alt.NamedData("intervals")).encode(y=y, yOffset=offset, color=colour)
     tips = [alt.Tooltip(f"{name}:N") for name in ("stratum", "arm", "difference", "interval", "items")]
     spans = base.mark_rule(strokeWidth=2.5, opacity=0.55).encode(x=x.copy(), x2="high:Q", tooltip=tips)
     spans.encoding.x.shorthand = "low:Q"
     points = base.mark_tick(thickness=4, size=STEP + 3).encode(x=x, tooltip=tips)
-    dots = alt.Chart(alt.Data(values=seeds)).mark_circle(size=22, opacity=0.85).encode(
-        x=x, y=y, yOffset=offset, color=colour, tooltip=[alt.Tooltip("arm:N"), alt.Tooltip("seed:N"), alt.Tooltip("value:N")]
+    dots = (
+        alt.Chart(alt.NamedData("seeds"))
+        .mark_circle(size=22, opacity=0.85)
+        .encode(
+            x=x,
+            y=y,
+            yOffset=offset,
+            color=colour,
+            tooltip=[alt.Tooltip("arm:N"), alt.Tooltip("seed:N"), alt.Tooltip("value:N")],
+        )
     )
-    zero = alt.Chart(alt.Data(values=[{"mean": 0}])).mark_rule(style="zero", strokeWidth=1.2).encode(x=x)
+    zero = alt.Chart(alt.NamedData("zero")).mark_rule(style="zero", strokeWidth=1.2).encode(x=x)
     layers = [zero, spans, *_arrows(base, x), points, dots]
-    return alt.layer(*layers).properties(width=width, height=alt.Step(STEP + 4, **{"for": "offset"}))
+    chart = _sized(alt.layer(*layers), width, len(order) * len(others) * (STEP + 4))
+    return Drawing(chart, {"intervals": wholes, "seeds": seeds, "zero": [{"mean": 0}]})
 
 
 def _arrows(base: Any, x: Any) -> list[Any]:
@@ -188,7 +226,7 @@ def _arrows(base: Any, x: Any) -> list[Any]:
 
 
 def _label(stratum: Stratum) -> str:
-    return f"{stratum.label} ({len(stratum.codes)})" if len(stratum.codes) > 1 else stratum.label
+    return stratum.label if stratum.label == "English" else f"{stratum.label} ({len(stratum.codes)})"
 
 
 def difference_rows(strata: Sequence[Stratum], half: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

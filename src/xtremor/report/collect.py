@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ class Collection:
         metric: name of the metric.
         unit: of the scores (``percent``).
         languages: codes that every run scored, in the first run's order.
-        runs: sorted by role (plain, noise, robust, frozen), arm and seed.
+        runs: by role (plain, noise, robust, frozen), then in the order the arms were named in, then by seed.
         notices: what a reader must know before comparing (runs that differ in more than the method, ...).
     """
 
@@ -99,7 +98,7 @@ def collect(folders: Sequence[Path], task: str | None = None) -> Collection:
             )
     elif len(tasks) > 1:
         raise UserError(
-            f"the runs are of {len(tasks)} tasks ({', '.join(tasks)}), whose scores cannot be averaged; choose one with --task"
+            f"the runs are of {len(tasks)} tasks ({', '.join(tasks)}), which no average may mix; choose one with --task"
         )
     runs = [read_run(folder, info) for folder, info in known]
     return _checked(runs)
@@ -119,9 +118,7 @@ def find_runs(folder: Path) -> list[Path]:
     # A leading dot marks a folder that is still being written.
     below = [path for depth in ("*/run.json", "*/*/run.json") for path in folder.glob(depth)]
     found = sorted(
-        path.parent
-        for path in below
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        path.parent for path in below if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
     if not found:
         raise UserError(
@@ -148,7 +145,8 @@ def _checked(runs: list[Run]) -> Collection:
     languages = _common_languages(runs, notices)
     notices.extend(differences_between_arms(runs))
     roles = ("plain", "noise", "robust", "frozen")
-    runs.sort(key=lambda run: (roles.index(run.role), _natural(run.arm), run.seed))
+    arms = list(dict.fromkeys(run.arm for run in runs))
+    runs.sort(key=lambda run: (roles.index(run.role), arms.index(run.arm), run.seed))
     metric, unit = str(first.scored.get("metric", "score")), str(first.scored.get("unit", "percent"))
     return Collection(first.task, first.split, metric, unit, languages, tuple(runs), tuple(notices))
 
@@ -175,9 +173,7 @@ def _without_copies(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
 def _common_languages(runs: Sequence[Run], notices: list[str]) -> tuple[str, ...]:
     common = tuple(code for code in runs[0].scores if all(code in run.scores for run in runs))
     if not common:
-        raise UserError(
-            f"the {len(runs)} runs have no language in common; evaluate them on the same languages"
-        )
+        raise UserError(f"the {len(runs)} runs have no language in common; evaluate them on the same languages")
     partial = sorted({code for run in runs for code in run.scores} - set(common))
     if partial:
         notices.append(f"Left out, because not every run was scored on them: {', '.join(partial)}.")
@@ -185,13 +181,7 @@ def _common_languages(runs: Sequence[Run], notices: list[str]) -> tuple[str, ...
         for code in common:
             if run.items[code] != runs[0].items[code]:
                 raise UserError(
-                    f"{runs[0].folder} scored {runs[0].items[code]} items of '{code}' and {run.folder} {run.items[code]}; "
+                    f"{runs[0].folder} scored {runs[0].items[code]} items of '{code}', {run.folder} {run.items[code]}; "
                     "arms are comparable on the same items only, so evaluate both alike"
                 )
     return common
-
-
-def _natural(label: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key that puts pgd-2 before pgd-10."""
-    parts = re.findall(r"\d+|\D+", label)
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts)

@@ -45,7 +45,7 @@ def arms_must_agree(runs: Sequence[Run]) -> None:
             same = f" with seed {run.seed}" if run.seed == other.seed else ""
             raise UserError(
                 f"{other.folder} and {run.folder} are both arm '{run.arm}'{same} but {key} is {_show(here.get(key))} "
-                f"in one and {_show(there.get(key))} in the other; give one of them another label (--arm) or name only one"
+                f"in one and {_show(there.get(key))} in the other; report them apart"
             )
 
 
@@ -59,9 +59,7 @@ def differences_between_arms(runs: Sequence[Run]) -> list[str]:
     notices: list[str] = []
     if not trained:
         return notices
-    for key in sorted(
-        {key for run in trained for key in configuration(run) if not key.startswith("method.")}
-    ):
+    for key in sorted({key for run in trained for key in configuration(run) if not key.startswith("method.")}):
         values: dict[str, list[str]] = {}
         for run in trained:
             values.setdefault(_show(configuration(run).get(key)), []).append(run.arm)
@@ -69,19 +67,13 @@ def differences_between_arms(runs: Sequence[Run]) -> list[str]:
             said = "; ".join(f"{value} in {', '.join(dict.fromkeys(arms))}" for value, arms in values.items())
             notices.append(f"The arms differ in more than the method: {key} is {said}.")
     known: dict[str, Any] = {}
-    changed = {
-        name for run in runs for name, sha in _files(run).items() if known.setdefault(name, sha) != sha
-    }
+    changed = {name for run in runs for name, sha in _files(run).items() if known.setdefault(name, sha) != sha}
     if changed:
-        notices.append(
-            f"Not every run read the same data: {', '.join(sorted(changed)[:5])} differ in content."
-        )
-    for what, values_of in (("versions", _versions), ("machines", _machine)):
-        distinct = {values_of(run) for run in trained}
-        if len(distinct) > 1:
-            notices.append(
-                f"The runs were made with {len(distinct)} different {what}: compare their times with care."
-            )
+        notices.append(f"Not every run read the same data: {', '.join(sorted(changed)[:5])} differ in content.")
+    if len({_versions(run) for run in trained}) > 1:
+        notices.append("The runs were made with different versions of the software: compare them with care.")
+    if len({_machine(run) for run in trained}) > 1:
+        notices.append("The runs were made on different machines: do not compare their times.")
     return notices
 
 

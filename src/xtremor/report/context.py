@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
 from xtremor.console import duration
 from xtremor.report.charts import COLOURS, INK, display_order
 from xtremor.report.collect import Collection
-from xtremor.report.groups import SCRIPTS, headline_codes
+from xtremor.report.groups import SCRIPTS, headline_codes, uniform
 from xtremor.report.places import Place, pretraining, word
 from xtremor.report.records import Run
 from xtremor.report.summary import ArmSummary, Contrast, Stratum, Summary
-from xtremor.report.verdict import Verdict, estimand, finding, number, signed
+from xtremor.report.verdict import Verdict, estimand, finding, listing, number, signed
 from xtremor.stats.intervals import Difference, Estimate, is_english
 
 READING = {
@@ -33,7 +33,6 @@ def context(runs: Collection, places: Mapping[str, Place], summary: Summary, ver
     what = word(runs.languages)
     arms = [arm.arm for arm in summary.trained]
     encoder = runs.runs[0].info.get("encoder") or {}
-    english = [code for code in runs.languages if is_english(code)]
     return {
         "task": runs.task,
         "split": runs.split,
@@ -42,7 +41,9 @@ def context(runs: Collection, places: Mapping[str, Place], summary: Summary, ver
         "count": len(headline_codes(runs)),
         "estimand": estimand(runs),
         "encoder": encoder.get("name") or encoder.get("resolved") or "not recorded",
-        "made": max((str(run.scored.get("created") or run.info.get("created") or "") for run in runs.runs), default="")[:10],
+        "made": max((str(run.scored.get("created") or run.info.get("created") or "") for run in runs.runs), default="")[
+            :10
+        ],
         "verdict": verdict,
         "contrasts": [contrast_row(each, summary) for each in summary.contrasts],
         "warnings": warnings(runs),
@@ -53,14 +54,15 @@ def context(runs: Collection, places: Mapping[str, Place], summary: Summary, ver
         "arms": [arm_row(arm, places) for arm in summary.arms],
         "legend": [{"arm": arm, "index": index % len(COLOURS["light"])} for index, arm in enumerate(arms)],
         "frozen": summary.frozen.arm if summary.frozen else None,
-        "english": bool(english),
+        "english": any(map(is_english, runs.languages)),
         "schemes": schemes(summary, runs),
+        "uniform": uniform(runs, places, owner_of(runs)),
         "columns": [arm.arm for arm in summary.arms],
         "locales": locale_rows(runs, places, summary),
         "runs": [run_row(run) for run in runs.runs],
         "machines": distinct(runs, "machine"),
         "versions": distinct(runs, "versions"),
-        "encoders": distinct(runs, "encoder", ("name", "resolved", "architecture", "parameters", "fingerprint")),
+        "encoders": distinct(runs, "encoder"),
         "training": distinct(runs, "training"),
         "sources": sorted({str((run.info.get("data") or {}).get("source") or "not recorded") for run in runs.runs}),
         "colours": COLOURS,
@@ -85,7 +87,7 @@ def contrast_row(contrast: Contrast, summary: Summary) -> dict[str, str]:
         "scores": f"{number(summary.arm(contrast.treatment).average.mean)} against "
         f"{number(summary.arm(contrast.control).average.mean)}",
         "difference": signed(found.mean) if found else "",
-        "interval": interval(found, sign=True) or "none",
+        "interval": interval(found, sign=True),
         "p": "" if contrast.holm is None else (f"{contrast.holm:.2f}" if contrast.holm >= 0.005 else "< 0.005"),
         "reading": READING[finding(contrast)],
         "kind": finding(contrast),
@@ -102,7 +104,7 @@ def arm_row(arm: ArmSummary, places: Mapping[str, Place]) -> dict[str, Any]:
         "interval": interval(arm.average) or ("not trained" if arm.role == "frozen" else "none: one seed"),
         "values": seed_values(arm.average) if seeds > 1 else "",
         "english": number(arm.english.mean) if arm.english else "",
-        "low": number(arm.low.mean) if arm.low else "",
+        "low": number(arm.low.mean) if arm.low else "–",
         "low_interval": interval(arm.low),
         "seeds": "0" if arm.role == "frozen" else str(seeds),
         "improved": f"{arm.improved.part} of {arm.improved.whole}" if arm.improved and arm.role != "frozen" else "",
@@ -131,8 +133,13 @@ def schemes(summary: Summary, runs: Collection) -> list[dict[str, Any]]:
 
 def seen_title(runs: Collection) -> str:
     """Whose pretraining text "seen" refers to."""
-    owner = pretraining(runs.runs[0].info.get("encoder") or {})
-    return f"Seen in {owner[1]} pretraining text" if owner else "Seen in the encoder's pretraining text"
+    return f"Seen in {owner_of(runs)} pretraining text"
+
+
+def owner_of(runs: Collection) -> str:
+    """Whose pretraining text the language table speaks of, for the encoder of these runs."""
+    found = pretraining(runs.runs[0].info.get("encoder") or {})
+    return found[1] if found else "the encoder's"
 
 
 def stratum_row(stratum: Stratum, summary: Summary) -> dict[str, Any]:
@@ -182,17 +189,26 @@ def locale_rows(runs: Collection, places: Mapping[str, Place], summary: Summary)
 
 def warnings(runs: Collection) -> list[dict[str, str]]:
     """Warnings of runs; one that several runs share is said once."""
-    said: dict[str, list[str]] = {}
+    said: dict[str, dict[str, list[str]]] = {}
     for run in runs.runs:
         for text in run.info.get("warnings") or ():
-            said.setdefault(str(text), []).append(f"{run.arm} seed {run.seed}")
-    return [{"runs": ", ".join(names), "text": text} for text, names in said.items()]
+            said.setdefault(str(text), {}).setdefault(run.arm, []).append(str(run.seed))
+    return [
+        {
+            "runs": "; ".join(
+                f"{arm}, seed{'s' if len(seeds) > 1 else ''} {listing(seeds)}" for arm, seeds in by.items()
+            ),
+            "text": text,
+        }
+        for text, by in said.items()
+    ]
 
 
 def data_notes(runs: Collection) -> list[str]:
-    """Notes of the data that the runs read, each once."""
-    notes = [str(note) for run in runs.runs for note in (run.info.get("data") or {}).get("notes") or ()]
-    return list(dict.fromkeys(notes))
+    """Notes of the data that the runs read in training and scoring, each once, as sentences."""
+    records = [part.get("data") or {} for run in runs.runs for part in (run.info, run.scored)]
+    notes = [str(note).strip() for record in records for note in record.get("notes") or ()]
+    return [f"{note[:1].upper()}{note[1:].removesuffix('.')}." for note in dict.fromkeys(notes) if note]
 
 
 def run_row(run: Run) -> dict[str, str]:
@@ -221,25 +237,38 @@ def run_row(run: Run) -> dict[str, str]:
 
 
 def settings(values: Mapping[str, Any]) -> str:
-    """``radius 0.01, steps 1``; None and nested values are left out."""
-    kept = [(key, value) for key, value in values.items() if key != "name" and value is not None]
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in kept if not isinstance(value, dict | list))
+    """``radius 0.01, steps 1``; what is None or nested is left out, and so is a method's name."""
+    kept = [(key, value) for key, value in values.items() if value is not None and not isinstance(value, dict | list)]
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in kept if key != "name")
 
 
-def distinct(runs: Collection, part: str, only: Sequence[str] | None = None) -> list[dict[str, str]]:
-    """The different values of a part of run.json, and which runs they belong to."""
+def distinct(runs: Collection, part: str) -> list[dict[str, str]]:
+    """The different contents of a part of run.json in words, each with the arms it belongs to."""
     found: dict[str, list[str]] = {}
     for run in runs.runs:
-        values = {key: value for key, value in (run.info.get(part) or {}).items() if only is None or key in only}
-        values = {key: value for key, value in values.items() if key not in ("method", "seed", "encoder", "task")} or values
+        values = run.info.get(part) or {}
         if part == "encoder":
-            values = {key: _short(key, value) for key, value in (run.info.get(part) or {}).items() if only and key in only}
-        found.setdefault(settings({**values, **({"called": values["name"]} if "name" in values else {})}), []).append(run.arm)
-    return [{"text": text or "not recorded", "arms": ", ".join(dict.fromkeys(arms))} for text, arms in found.items()]
+            text = _encoder(values)
+        elif part == "machine":
+            text = _machine(values)
+        else:
+            text = settings({key: value for key, value in values.items() if key not in ("seed", "task", "encoder")})
+        found.setdefault(text or "not recorded", []).append(run.arm)
+    return [{"text": text, "arms": ", ".join(dict.fromkeys(arms))} for text, arms in found.items()]
 
 
-def _short(key: str, value: Any) -> Any:
-    if key == "parameters" and isinstance(value, int):
-        return f"{value:,}"
-    # The folder that a file lay in is nobody's business; its name may say which model it was.
-    return str(value).rstrip("/").rsplit("/", 1)[-1] if key == "resolved" else value
+def _encoder(values: Mapping[str, Any]) -> str:
+    # Of a folder only its own name: where it lay on some machine tells a reader nothing.
+    resolved = str(values.get("resolved") or "").rstrip("/").rsplit("/", 1)[-1]
+    count = values.get("parameters")
+    parts = [str(values.get("name") or ""), str(values.get("architecture") or "")]
+    parts.append(resolved if resolved not in parts[0] else "")
+    parts.append(f"{count:,} parameters" if isinstance(count, int) else "")
+    parts.append(f"fingerprint {str(values['fingerprint'])[:16]}" if values.get("fingerprint") else "")
+    return ", ".join(part for part in parts if part)
+
+
+def _machine(values: Mapping[str, Any]) -> str:
+    named = {"cores": "{} cores", "threads": "{} threads used", "memory_gib": "{} GiB memory", "device": "device {}"}
+    parts = [named.get(key, "{}").format(value) for key, value in values.items() if value is not None]
+    return ", ".join(parts).replace(" 1 threads", " 1 thread").replace(" 1 cores", " 1 core")

@@ -10,11 +10,11 @@ from xtremor.errors import UserError
 
 LOW_RESOURCE = (0, 1, 2)  # Classes of Joshi et al. 2020 (arXiv 2004.09095), 0 to 5.
 
-# Words in an encoder's name -> the language table's column on its pretraining data. multilingual-e5 and
-# Multilingual-MiniLM descend from XLM-R and share its text.
+# Words in an encoder's name -> the language table's column on its pretraining text, and whose text that is.
 _PRETRAINING = (
-    (("xlm-r", "xlm_r", "xlmr", "e5", "minilm", "starter"), "in_xlmr", "XLM-R's"),
-    (("bert-base-multilingual", "mbert", "distilbert-base-multilingual"), "in_mbert", "mBERT's"),
+    (("e5", "starter"), "in_me5", "multilingual-e5's"),
+    (("xlm-r", "xlm_r", "xlmr", "minilm"), "in_xlmr", "XLM-R's"),
+    (("bert-base-multilingual", "mbert"), "in_mbert", "mBERT's"),
 )
 
 
@@ -45,12 +45,10 @@ class Place:
 
 
 def pretraining(encoder: dict[str, Any]) -> tuple[str, str] | None:
-    """Column and owner (``in_xlmr``, ``XLM-R's``) of the pretraining text of an encoder; None when unknown."""
-    # Without the last folders of a path: a parent folder may be called anything.
-    names = [
-        str(encoder.get(key) or "").rstrip("/").split("/")[-1].lower()
-        for key in ("name", "resolved", "architecture")
-    ]
+    """Column and owner (``in_xlmr``, ``XLM-R's``) of an encoder's pretraining text; None when unknown."""
+    # Of a path only its end: a parent folder may be called anything.
+    keys = ("name", "resolved", "architecture")
+    names = [str(encoder.get(key) or "").rstrip("/").rsplit("/", 1)[-1].lower() for key in keys]
     for words, column, owner in _PRETRAINING:
         if any(word in name for word in words for name in names):
             return column, owner
@@ -74,28 +72,15 @@ def _renamed(place: Place, name: str) -> Place:
 
 
 def _place(code: str, column: str) -> Place:
+    from xtremor.languages import lookup
+
     try:
-        from xtremor.languages import lookup
-
-        known: Any = lookup(code)
-    except (ImportError, UserError, KeyError, LookupError):
+        known = lookup(code)
+    except UserError:
+        # A task of the user's own may have languages that the table lacks; its scores are shown all the same.
         return Place(code, code)
-    joshi = str(getattr(known, "joshi_class", "") if getattr(known, "joshi_class", "") is not None else "")
-    seen = getattr(known, column, None) if column else None
-    return Place(
-        code,
-        str(getattr(known, "name", "") or code),
-        str(getattr(known, "script", "") or ""),
-        str(getattr(known, "family", "") or ""),
-        int(joshi) if joshi.isdecimal() else None,
-        _truth(seen),
-    )
-
-
-def _truth(value: Any) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    return {"yes": True, "no": False}.get(str(value).lower())
+    seen = bool(getattr(known, column)) if column else None
+    return Place(code, known.name, known.script, known.family, known.joshi_class, seen)
 
 
 def word(codes: Sequence[str]) -> str:

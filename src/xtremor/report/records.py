@@ -68,9 +68,7 @@ def read_run(folder: Path, info: dict[str, Any]) -> Run:
     """Read and check scores.json of the run that ``info`` (its run.json) describes."""
     path = folder / "scores.json"
     if not path.is_file():
-        raise UserError(
-            f"{folder} has not been evaluated yet (no scores.json); run `xtremor evaluate {folder}`"
-        )
+        raise UserError(f"{folder} has not been evaluated yet (no scores.json); run `xtremor evaluate {folder}`")
     scored = _read_json(path)
     for key in ("task", "arm", "seed"):
         if key in scored and scored[key] != info[key]:
@@ -90,9 +88,7 @@ def read_run(folder: Path, info: dict[str, Any]) -> Run:
         scores[code] = float(_must(path, cell, "score", (int, float), where))
         items[code] = int(_must(path, cell, "items", int, where))
         if not math.isfinite(scores[code]):
-            raise UserError(
-                f"{path}: {where}score is not a finite number; run `xtremor evaluate {folder}` again"
-            )
+            raise UserError(f"{path}: {where}score is not a finite number; run `xtremor evaluate {folder}` again")
     split = str(scored.get("split", "test"))
     return Run(folder, info["task"], split, info["arm"], info["seed"], scores, items, info, scored)
 
@@ -123,7 +119,5 @@ def _must(path: Path, content: dict[str, Any], key: str, kind: Any, where: str =
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         names = {str: "text", int: "a whole number", dict: "an object"}.get(kind, "a number")
         what = "is missing" if key not in content else f"is {json.dumps(value)[:40]}"
-        raise UserError(
-            f"{path}: {where}{key} {what}, expected {names}; restore the file or make the run again"
-        )
+        raise UserError(f"{path}: {where}{key} {what}, expected {names}; restore the file or make the run again")
     return value

@@ -188,7 +188,7 @@ def _on(runs: Collection, run: Run) -> dict[str, float]:
 
 
 def _seconds(runs: Sequence[Run]) -> float | None:
-    known = [(run.info.get("seconds") or {}).get("training") for run in runs]
+    known = [float((run.info.get("seconds") or {}).get("training") or 0) for run in runs]
     return fmean(known) if known and all(known) else None
 
 
@@ -204,9 +204,7 @@ def _per_update(runs: Sequence[Run]) -> tuple[float, float, float] | None:
     counts = [run.info.get("counts") or {} for run in runs]
     if not counts or not all(each.get("updates") for each in counts):
         return None
-    first, second, third = (
-        fmean((each.get(key) or 0) / each["updates"] for each in counts) for key in _PASSES
-    )
+    first, second, third = (fmean((each.get(key) or 0) / each["updates"] for each in counts) for key in _PASSES)
     return first, second, third
 
 

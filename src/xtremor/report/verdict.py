@@ -22,12 +22,14 @@ class Verdict:
 
     Attributes:
         headline: one sentence (two at most).
-        figures: one sentence per contrast and on the frozen baseline.
+        comparisons: one sentence per contrast.
+        baseline: a sentence on the frozen baseline, empty without one.
         caveats: what must travel with the answer.
     """
 
     headline: str
-    figures: tuple[str, ...]
+    comparisons: tuple[str, ...]
+    baseline: str
     caveats: tuple[str, ...]
 
 
@@ -67,9 +69,8 @@ def finding(contrast: Contrast) -> str:
 def conclude(runs: Collection, summary: Summary) -> Verdict:
     """Say what the runs show about each arm against plain fine-tuning and against its random-noise twin."""
     over = estimand(runs)
-    figures = [_sentence(contrast, summary) for contrast in summary.contrasts]
-    figures.extend(_baseline(summary))
-    return Verdict(_headline(summary, over), tuple(figures), tuple(_caveats(runs, summary)))
+    comparisons = tuple(_sentence(contrast, summary) for contrast in summary.contrasts)
+    return Verdict(_headline(summary, over), comparisons, _baseline(summary), tuple(_caveats(runs, summary)))
 
 
 def estimand(runs: Collection) -> str:
@@ -125,7 +126,9 @@ def _nothing(contrasts: Sequence[Contrast], plain: str, at: str, fragile: bool, 
     if constant:
         why += " or has no spread between seeds to judge by"
     names = listing([each.treatment for each in contrasts], "or")
-    return f"Over {seeds} these runs cannot tell {names} from {plain} ({at}): {_span([d.mean for d in found])} and {why}."
+    return (
+        f"Over {seeds} these runs cannot tell {names} from {plain} ({at}): {_span([d.mean for d in found])} and {why}."
+    )
 
 
 def _span(means: Sequence[float]) -> str:
@@ -154,7 +157,7 @@ def _credit(clear: Sequence[Contrast], summary: Summary) -> str:
     said = [f"{each.treatment} from {each.control}" for each in open_]
     if not said:
         return ""
-    return f" They cannot tell {listing(said, 'or')}, so that gain may be that of random noise."
+    return f" The same runs cannot tell {listing(said, 'or')}, so that gain may be that of random noise."
 
 
 def _interval(contrast: Contrast) -> str:
@@ -187,10 +190,10 @@ def _sentence(contrast: Contrast, summary: Summary) -> str:
     return f"{scores}: difference {_interval(contrast)}; {means}{holm}."
 
 
-def _baseline(summary: Summary) -> list[str]:
+def _baseline(summary: Summary) -> str:
     frozen = summary.frozen
     if frozen is None:
-        return []
+        return ""
     above = [each for each in summary.trained if each.average.mean > frozen.average.mean]
     if not summary.trained:
         tail = ""
@@ -199,8 +202,10 @@ def _baseline(summary: Summary) -> list[str]:
     elif len(above) == len(summary.trained):
         tail = ": every trained arm is above it" if len(above) > 1 else f": {above[0].arm} is above it"
     else:
-        tail = f": only {listing([each.arm for each in above])} above it"
-    return [f"The frozen baseline {frozen.arm}, for which nothing is trained, scores {number(frozen.average.mean)}{tail}."]
+        tail = f": only {listing([each.arm for each in above])} {'are' if len(above) > 1 else 'is'} above it"
+    return (
+        f"The frozen baseline “{frozen.arm}”, for which nothing is trained, scores {number(frozen.average.mean)}{tail}."
+    )
 
 
 def _caveats(runs: Collection, summary: Summary) -> list[str]:
@@ -222,7 +227,9 @@ def _caveats(runs: Collection, summary: Summary) -> list[str]:
         caveats.append("English is the training language: it is left out of every average and shown apart.")
     caveats.extend(_item_caveat(runs, summary))
     encoders = {str(pretraining(run.info.get("encoder") or {})): run.info.get("encoder") or {} for run in runs.runs}
-    named = " ".join(str(e.get(key) or "").rsplit("/", 1)[-1] for e in encoders.values() for key in ("name", "resolved"))
+    named = " ".join(
+        str(e.get(key) or "").rsplit("/", 1)[-1] for e in encoders.values() for key in ("name", "resolved")
+    )
     if "e5" in named.lower() or "starter" in named.lower():
         caveats.append(
             "The encoder (multilingual-e5) was trained on translation pairs and tuned on labelled pairs such as "

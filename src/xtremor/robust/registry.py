@@ -99,9 +99,8 @@ class MethodSettings:
         for each in fields(self):
             changed = getattr(self, each.name) != each.default
             if each.name != "name" and changed and each.name not in read:
-                takes = ", ".join("--" + name.replace("_", "-") for name in read) or "no options"
-                option = each.name.replace("_", "-")
-                raise UserError(f"--{option} means nothing to the method '{self.name}', which takes {takes}")
+                takes = ", ".join(map(_option, read)) or "no options"
+                raise UserError(f"{_option(each.name)} means nothing to the method '{self.name}', which takes {takes}")
 
     def resolved(self) -> MethodSettings:
         """The same with the method's own defaults filled in."""
@@ -117,7 +116,9 @@ class MethodSettings:
         settings = self.resolved()
         if "steps" not in METHODS[self.name].options:
             return self.name if self.draws == 1 else f"{self.name}-{self.draws}"
-        return f"{self.name.removesuffix('-k')}-{settings.steps}" if self.name != "noise-k" else f"noise-k{settings.steps}"
+        return (
+            f"{self.name.removesuffix('-k')}-{settings.steps}" if self.name != "noise-k" else f"noise-k{settings.steps}"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The settings that this method reads, resolved, for records."""
@@ -125,13 +126,16 @@ class MethodSettings:
         return {key: values[key] for key in ("name", *METHODS[self.name].options)}
 
 
+def _option(name: str) -> str:
+    """The option that a user types for a setting; ``relative`` is switched off by ``--absolute``."""
+    return "--absolute" if name == "relative" else f"--{name.replace('_', '-')}"
+
+
 _BALL = ("radius", "relative", "norm", "scope", "site", "dropout")
 METHODS: dict[str, MethodCard] = {
     card.name: card
     for card in (
-        MethodCard(
-            "plain", "standard fine-tuning", "loss(e)", "3", lambda s: 3, (), "every baseline"
-        ),
+        MethodCard("plain", "standard fine-tuning", "loss(e)", "3", lambda s: 3, (), "every baseline"),
         MethodCard(
             "noise",
             "random perturbation (RS-RP)",
@@ -207,6 +211,6 @@ def build(settings: MethodSettings, unit: float, width: int) -> Method:
     ball = Ball(radius, cast(Norm, settings.norm), cast(Scope, settings.scope))
     if settings.name == "noise":
         return methods.RandomNoise(ball, settings.draws)
-    kind = {"pgd": methods.PGD, "freelb": methods.FreeLB, "noise-k": methods.NoiseK}[settings.name]
+    kinds: dict[str, Callable[..., Method]] = {"pgd": methods.PGD, "freelb": methods.FreeLB, "noise-k": methods.NoiseK}
     size = None if settings.step_size is None else settings.step_size * radius
-    return kind(ball, settings.steps or 1, size, settings.start or 0.0)
+    return kinds[settings.name](ball, settings.steps or 1, size, settings.start or 0.0)

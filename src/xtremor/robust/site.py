@@ -28,14 +28,12 @@ class Site:
         self.module, self.name = module, name
 
     @contextlib.contextmanager
-    def override(
-        self, segments: Segments, value: Tensor | None = None, delta: Tensor | None = None
-    ) -> Iterator[None]:
+    def override(self, segments: Segments, value: Tensor | None = None, delta: Tensor | None = None) -> Iterator[None]:
         """Within the context, the module puts out ``value`` (T, H; its own output if None) plus ``delta`` (T, H).
 
-        Padding keeps the module's own output where ``value`` is None and is zero otherwise: no real token reads
-        it. Raises RuntimeError when no forward pass went through the module, so that a run that perturbs nothing
-        cannot go unnoticed.
+        Padding keeps the module's own output, without a gradient: the rare architecture whose real tokens read it
+        (a convolution) sees what it would have seen. Raises RuntimeError when no forward pass went through the
+        module, so that a run that perturbs nothing cannot go unnoticed, and UserError when more than one did.
         """
         calls = 0
 
@@ -48,7 +46,8 @@ class Site:
                 changed = first if delta is None else first + segments.pad(delta.to(first.dtype), first.shape[1])
             else:
                 rows = value if delta is None else value + delta.to(value.dtype)
-                changed = segments.pad(rows, first.shape[1])
+                own = first.detach().flatten(0, 1).to(rows.dtype)
+                changed = own.index_copy(0, segments.positions(first.shape[1]), rows).view_as(first)
             return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
         handle = self.module.register_forward_hook(replace)
@@ -56,8 +55,13 @@ class Site:
             yield
         finally:
             handle.remove()
-        if calls != 1:
-            raise RuntimeError(f"the site '{self.name}' was passed {calls} times in one forward pass, expected 1")
+        if calls == 0:
+            raise RuntimeError(f"the site '{self.name}' was not passed in a forward pass: nothing was perturbed")
+        if calls > 1:
+            raise UserError(
+                f"this model passes its {self.name} embeddings {calls} times in one forward pass, as encoder-decoders "
+                "do; name an --encoder without a decoder"
+            )
 
 
 def embedding_block(model: nn.Module) -> Site:

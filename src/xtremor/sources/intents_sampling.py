@@ -6,7 +6,6 @@ import hashlib
 import heapq
 import math
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,11 +21,7 @@ PATIENCE = 60
 
 def sentence_intents(data: Mapping[str, Any]) -> list[str]:
     """Names of the intents for which a locale's file holds at least one sentence template."""
-    return [
-        name
-        for name, intent in data["intents"].items()
-        if any(block["sentences"] for block in intent["data"])
-    ]
+    return [name for name, intent in data["intents"].items() if any(block["sentences"] for block in intent["data"])]
 
 
 class LocaleTemplates:
@@ -56,12 +51,16 @@ class LocaleTemplates:
     def split(self, seed: int) -> dict[str, dict[str, list[Template]]]:
         """Share each intent's templates out over train, dev and test; no template is in two of them.
 
-        An intent with one template is in train only, with two in train and test, with more in all three.
+        An intent with one template is in train only, with two in train and test (train gets the one that makes
+        more sentences, or there would be next to nothing to learn from), with more in all three.
         """
         parts: dict[str, dict[str, list[Template]]] = {"train": {}, "dev": {}, "test": {}}
         for intent, templates in self.templates.items():
             shuffled = list(templates)
-            random.Random(f"split/{seed}/{self.locale}/{intent}").shuffle(shuffled)
+            rng = random.Random(f"split/{seed}/{self.locale}/{intent}")
+            rng.shuffle(shuffled)
+            if len(shuffled) == 2:
+                shuffled.sort(key=lambda template: self._variety(template, rng))
             count = len(shuffled)
             test = 0 if count < 2 else max(1, round(HELD_OUT_SHARE * count))
             dev = 0 if count < 3 else max(1, round(HELD_OUT_SHARE * count))
@@ -75,6 +74,13 @@ class LocaleTemplates:
                     parts[part][intent] = chosen
         return parts
 
+    def _variety(self, template: Template, rng: random.Random) -> int:
+        """Number of different sentences in a few draws from one template."""
+        try:
+            return len({self.grammar.sample(template.text, rng, template.names)[0] for _ in range(PATIENCE)})
+        except TemplateError:
+            return 0
+
     def draw(
         self,
         templates: Mapping[str, Sequence[Template]],
@@ -82,7 +88,7 @@ class LocaleTemplates:
         rng: random.Random,
         taken: frozenset[str] = frozenset(),
         spread: bool = False,
-    ) -> tuple[list[Utterance], Counter[str]]:
+    ) -> tuple[list[Utterance], int]:
         """Draw up to ``rows`` sentences, all different, from some of this locale's templates.
 
         Args:
@@ -94,12 +100,10 @@ class LocaleTemplates:
                 the same number each.
 
         Returns:
-            the sentences in random order, and counts of what was dropped (``ambiguous``: one text, two intents).
+            the sentences in random order, and how many texts were dropped because they stand for two intents.
         """
         commands = self._commands(templates, rng)
-        streams = {
-            intent: self._stream(intent, group, rng, commands) for intent, group in sorted(templates.items())
-        }
+        streams = {intent: self._stream(intent, group, rng, commands) for intent, group in sorted(templates.items())}
         weight = {intent: math.sqrt(len(templates[intent])) if spread else 1.0 for intent in streams}
         queue = [(1 / weight[intent], rng.random(), intent) for intent in streams]
         heapq.heapify(queue)
@@ -113,7 +117,7 @@ class LocaleTemplates:
                 heapq.heappush(queue, (turn + 1 / weight[intent], tie, intent))
         out = list(kept.values())
         rng.shuffle(out)
-        return out, Counter({"ambiguous": len(ambiguous)})
+        return out, len(ambiguous)
 
     @staticmethod
     def _next_new(

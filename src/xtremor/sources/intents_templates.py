@@ -199,7 +199,7 @@ class _Walk:
 
     def _slot(self, node: Any, depth: int) -> None:
         before = "".join(piece.text for piece in self.pieces).split()[-1:]
-        for _ in range(4):
+        for _ in range(12):
             text, numeric = self._value(node, depth)
             text = " ".join(text.split())
             # "[planta] {floor}" must not become "planta planta baja".
@@ -219,18 +219,12 @@ class _Walk:
         if shipped.get("values"):
             value = self.rng.choice(shipped["values"])
             inner = _Walk(self.grammar, self.rng, self.names, self.extra)
-            inner.expression(
-                self.grammar.parse(str(value["in"] if isinstance(value, dict) else value)), depth + 1
-            )
+            inner.expression(self.grammar.parse(str(value["in"] if isinstance(value, dict) else value)), depth + 1)
             return "".join(piece.text for piece in inner.pieces), False
         return self.rng.choice(self._words(name)), False
 
     def _words(self, name: str) -> Sequence[str]:
-        key = (
-            self.rng.choice(self.names)
-            if name == "name" and self.names
-            else self.grammar.fill.get(name, name)
-        )
+        key = self.rng.choice(self.names) if name == "name" and self.names else self.grammar.fill.get(name, name)
         words = self.extra.get(key) or self.grammar.words.get(key)
         if not words:
             raise TemplateError(f"there is no list {{{name}}}")

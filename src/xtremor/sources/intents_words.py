@@ -39,15 +39,8 @@ _DOMAINS = {
     "person": "person",
     "weather": "city",
 }
-_ZONES = (
-    "Europe/London",
-    "Europe/Paris",
-    "Europe/Berlin",
-    "Europe/Rome",
-    "Europe/Athens",
-    "Asia/Tokyo",
-    "Asia/Seoul",
-)
+_CITIES = ("London", "Paris", "Berlin", "Rome", "Athens")
+_ZONES = (*(f"Europe/{city}" for city in _CITIES), "Asia/Tokyo", "Asia/Seoul")
 _CLDR = {"zh-CN": "zh_Hans_CN", "zh-TW": "zh_Hant_TW", "zh-HK": "zh_Hant_HK"}
 _TERRITORIES = ("FR", "DE", "IT", "ES", "JP", "EG", "BR", "KE")
 
@@ -77,7 +70,7 @@ def words_for(locale: str) -> tuple[dict[str, list[str]], bool]:
     words["city"] = cities
     if merged:
         return words, True
-    return {**{key: countries for key in tables["en"]}, **words}, False
+    return {**dict.fromkeys(tables["en"], countries), **words}, False
 
 
 def _cldr(locale: str) -> tuple[list[str], list[str]]:

@@ -163,8 +163,4 @@ def mean_over_seeds(runs: Iterable[Mapping[str, float]]) -> dict[str, float]:
     each = list(runs)
     if not each:
         return {}
-    return {
-        code: statistics.fmean(run[code] for run in each)
-        for code in each[0]
-        if all(code in run for run in each)
-    }
+    return {code: statistics.fmean(run[code] for run in each) for code in each[0] if all(code in run for run in each)}

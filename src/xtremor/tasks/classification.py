@@ -31,9 +31,7 @@ def head_config(labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def featurize(
-    examples: Sequence[TextExample], tokenizer: Any, labels: Sequence[str], max_length: int
-) -> Features:
+def featurize(examples: Sequence[TextExample], tokenizer: Any, labels: Sequence[str], max_length: int) -> Features:
     """Tokenise texts or pairs as the encoder's own tokenizer joins them; the longer text of a pair is cut first."""
     index = {label: number for number, label in enumerate(labels)}
     rows: list[Ragged] = []
@@ -55,7 +53,9 @@ def _join(parts: Sequence[Ragged]) -> Ragged:
     lengths = np.concatenate([part.lengths for part in parts])
     types = None if parts[0].types is None else np.concatenate([part.types for part in parts if part.types is not None])
     return Ragged(
-        np.concatenate([part.tokens for part in parts]), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), types
+        np.concatenate([part.tokens for part in parts]),
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        types,
     )
 
 

@@ -46,9 +46,9 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> di
                 with torch.no_grad():
                     parameter.copy_(opened.get_tensor(f"weight/{name}"))
                 if state["update"]:
-                    loaded = {key: opened.get_tensor(f"{key}/{name}") for key in moments}
+                    # Fused AdamW wants its step count, too, where the parameter is.
                     optimizer.state[parameter] = {
-                        key: value if key == "step" else value.to(parameter.device) for key, value in loaded.items()
+                        key: opened.get_tensor(f"{key}/{name}").to(parameter.device) for key in moments
                     }
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise UserError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -56,18 +57,21 @@ class TrainSettings:
     precision: str = "fp32"
 
     def __post_init__(self) -> None:
-        positive = ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise UserError(f"--{name.replace('_', '-')} must be greater than 0, not {getattr(self, name)}")
+        for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
+            value = getattr(self, name)
+            # An infinite --clip is the way to say that nothing is clipped.
+            if not value > 0 or (math.isinf(value) and name != "clip"):
+                raise UserError(f"--{name.replace('_', '-')} must be a number greater than 0, not {value}")
+        if self.seed < 0:
+            raise UserError(f"--seed must be at least 0, not {self.seed}")
         if self.train_rows is not None and self.train_rows < 1:
             raise UserError(f"--train-rows must be at least 1, not {self.train_rows}")
         if self.max_length < 8:
             raise UserError(f"--max-length must be at least 8 tokens, not {self.max_length}")
         if not 0 <= self.warmup < 1:
             raise UserError(f"--warmup is a share of the updates from 0 to below 1, not {self.warmup}")
-        if self.weight_decay < 0:
-            raise UserError(f"--weight-decay must not be negative, not {self.weight_decay}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UserError(f"--weight-decay must be a number of at least 0, not {self.weight_decay}")
         if self.precision not in PRECISIONS:
             raise UserError(f"--precision must be one of {', '.join(PRECISIONS)}, not '{self.precision}'")
         if self.accumulate > self.batch_size:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from xtremor.paths import atomic_folder
@@ -25,14 +28,32 @@ def write_model(
 ) -> None:
     """Write ``model/``: configuration, safetensors weights, tokenizer and README.md, all or nothing."""
     with atomic_folder(folder.model) as temporary:
-        model.save_pretrained(temporary)  # type: ignore[operator]
+        with _without_bars():
+            model.save_pretrained(temporary)  # type: ignore[operator]
         tokenizer.save_pretrained(temporary)
         (temporary / "README.md").write_text(model_card(settings, card, record), encoding="utf-8")
 
 
+@contextlib.contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep transformers from drawing a bar for the second that saving takes."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) -> str:
     """Markdown with the hub's metadata: what it was trained on and how, what it scores, what it is not."""
-    method = ", ".join(f"{key} {value}" for key, value in settings.method.as_dict().items() if key != "name")
+    stated = {key: value for key, value in settings.method.as_dict().items() if key != "name" and value is not None}
+    method = f"`{settings.method.name}`"
+    if stated:
+        method += f" ({', '.join(f'{key} {value}' for key, value in stated.items())})"
     dev = record["english_dev"]
     dev_line = f"English dev accuracy: {dev['score']:.2f} on {dev['items']} rows." if dev else "No English dev set."
     warnings = "".join(f"\n> Warning: {sentence}.\n" for sentence in record["warnings"])
@@ -41,13 +62,13 @@ def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) 
     return f"""---
 library_name: transformers
 pipeline_tag: text-classification
-base_model: {base}
+base_model: {json.dumps(base, ensure_ascii=False)}
 tags: [xtremor, robust-training, cross-lingual]
 ---
 # {card.name}, {record["arm"]}, seed {settings.seed}
 {warnings}
-`{record["encoder"]["architecture"]}` from `{settings.encoder}`, fine-tuned on English {card.title.lower()}
-({record["training"]["rows"]:,} rows; {card.train}) with the method `{settings.method.name}`{f" ({method})" if method else ""}.
+`{record["encoder"]["architecture"]}` from `{settings.encoder}`, fine-tuned with the method {method}
+on {record["training"]["rows"]:,} English rows of {card.name} ({card.title}; {card.train}).
 It is meant for zero-shot use in other languages. {dev_line}
 
 {settings.epochs:g} epochs, batch {settings.batch_size}, learning rate {settings.learning_rate:g} (head

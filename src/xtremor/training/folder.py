@@ -1,17 +1,18 @@
 """A run folder: what it holds, whether it belongs to these settings, and whether it is finished.
 
-    config.json            what the run is; written first
-    log.jsonl              loss by update
-    checkpoint.safetensors state of an unfinished run
-    model/                 the trained model, an ordinary Hugging Face folder
-    run.json               the record of a finished run; written last
-    predictions.parquet    one row an item, and
-    scores.json            the scores from it (`xtremor evaluate`)
+config.json            what the run is; written first
+log.jsonl              loss by update
+checkpoint.safetensors state of an unfinished run
+model/                 the trained model, an ordinary Hugging Face folder
+run.json               the record of a finished run; written last
+predictions.parquet    one row an item, and
+scores.json            the scores from it (`xtremor evaluate`)
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,8 @@ class RunFolder:
         """Whether training came to its end."""
         return self.record.exists()
 
-    def claim(self, identity: dict[str, Any]) -> None:
-        """Make the folder this run's own, or find that it already is.
-
-        Raises UserError when it holds a run of other settings, or files that are no run.
-        """
+    def check(self, identity: dict[str, Any]) -> None:
+        """Raise UserError when the folder holds a run of other settings, or files that are no run."""
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"--output {self.path} is a file; name a folder that does not exist yet")
         if self.config.exists():
@@ -75,9 +73,25 @@ class RunFolder:
                     "name another --output, or delete that folder"
                 )
             return
-        if self.path.is_dir() and any(self.path.iterdir()):
-            raise UserError(f"--output {self.path} is not empty and holds no run; name a folder that does not exist yet")
-        write_json(self.config, identity)
+        # A process killed while it wrote config.json has left its draft and nothing else.
+        if self.path.is_dir() and any(not path.name.startswith(".config.json.") for path in self.path.iterdir()):
+            raise UserError(
+                f"--output {self.path} is not empty and holds no run; name a folder that does not exist yet"
+            )
+
+    def claim(self, identity: dict[str, Any]) -> None:
+        """Make the folder this run's own, or find that it already is; raises UserError as `check` does."""
+        self.check(identity)
+        if self.config.exists():
+            self._sweep()
+        else:
+            write_json(self.config, identity)
+
+    def _sweep(self) -> None:
+        """Remove the half-written files of a process that was killed; `xtremor.paths` names them."""
+        for path in (self.config, self.record, self.scores, self.predictions, self.model, self.path / checkpoint.NAME):
+            for left in self.path.glob(f".{path.name}.*"):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def read_record(self) -> dict[str, Any]:
         """run.json; raises UserError where the folder is no finished run."""

@@ -17,6 +17,7 @@ import torch
 
 from xtremor.console import Progress, say
 from xtremor.errors import UserError
+from xtremor.paths import atomic_file, explained
 from xtremor.robust.passes import PassCounts
 from xtremor.training import checkpoint
 from xtremor.training.batches import batches_from, updates_in
@@ -103,6 +104,7 @@ class Loop:
         tokens_before = self.totals.tokens
         before, first = self.totals.seconds, self.totals.update
         with (
+            explained(self.folder),
             Progress("training", self.updates, self.totals.update) as progress,
             open(self.folder / LOG, "a", encoding="utf-8") as log,
             stop_request() as stopping,
@@ -120,6 +122,7 @@ class Loop:
                 if now - saved > self.checkpoint_seconds and self.totals.update < self.updates:
                     self._save()
                     saved = time.monotonic()
+        self._check_weights()
         if save_last and self.totals.update > first:
             self._save()
         return self.totals
@@ -155,6 +158,14 @@ class Loop:
             f"{self.folder / checkpoint.NAME}; train into another folder with a smaller --learning-rate or --radius"
         )
 
+    def _check_weights(self) -> None:
+        """The last update is followed by no loss that could tell of its end."""
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.step.model.parameters()):
+            raise UserError(
+                f"the weights are not finite after the last update ({self.updates}); train into another folder with a "
+                "smaller --learning-rate or --radius"
+            )
+
     def _save(self) -> None:
         state = {**vars(self.totals), "counts": self.step.counts.as_dict(), "threads": torch.get_num_threads()}
         checkpoint.save(self.folder, self.step.model, self.optimizer, state)
@@ -162,7 +173,8 @@ class Loop:
     def _resume(self) -> None:
         state = checkpoint.load(self.folder, self.step.model, self.optimizer)
         if state is None:
-            (self.folder / LOG).write_text("", encoding="utf-8")
+            with explained(self.folder):
+                (self.folder / LOG).write_text("", encoding="utf-8")
             return
         threads = state.pop("threads")
         if threads != torch.get_num_threads():
@@ -173,7 +185,8 @@ class Loop:
         self.step.counts.__dict__.update(PassCounts(**state.pop("counts")).as_dict())
         self.totals = Totals(**state)
         kept = [line for line in _lines(self.folder / LOG) if line["update"] <= self.totals.update]
-        (self.folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        with atomic_file(self.folder / LOG) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         say(f"resuming after update {self.totals.update} of {self.updates}")
 
     def _log(self, log: Any, loss: float, norm: float) -> None:

@@ -99,13 +99,14 @@ def train(
         "data": features_digest(prepared.features),
         "labels": list(prepared.labels),
     }
-    folder.claim(identity)
+    folder.check(identity)
     if folder.finished() and (not keep_model or folder.model.is_dir()):
         say(f"{output}: already finished, nothing to train")
         return Trained(folder, folder.read_record(), None, prepared.tokenizer)
     model, report = make_model(settings, prepared)
     say(report.sentences())
-    record = fit(settings, prepared, model, report, folder, checkpoint_seconds, keep_state)
+    check_positions(model, settings.max_length)
+    record = fit(settings, prepared, model, report, folder, identity, checkpoint_seconds, keep_state)
     record["data"] = asdict(source.record())
     record["seconds"]["preparing"] = time.monotonic() - started - record["seconds"]["this_process"]
     record["english_dev"] = dev_score(settings, prepared, source, model)
@@ -131,8 +132,9 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
     features = kind.featurize(examples, tokenizer, labels, settings.max_length)
     lengths = features.rows.lengths
     say(
-        f"{card.name}: {len(examples):,} English training rows, {len(labels)} classes, {lengths.mean():.1f} tokens a row "
-        f"(longest {lengths.max()}, {features.truncated} cut at {settings.max_length})"
+        f"{card.name}: {len(examples):,} English training rows, {len(labels)} classes, "
+        f"{lengths.mean():.1f} tokens a row (longest {lengths.max()}, "
+        f"{features.truncated} cut at {settings.max_length})"
     )
     return Prepared(card, kind, labels, tokenizer, features)
 
@@ -164,12 +166,30 @@ def make_model(settings: TrainSettings, prepared: Prepared) -> tuple[nn.Module, 
     return load_task_model(settings.encoder, prepared.category.AUTO_CLASS, **config)
 
 
+def check_positions(model: nn.Module, max_length: int) -> None:
+    """Raise UserError where the encoder has a table of positions that is shorter than the longest input allowed."""
+    from torch import nn
+
+    block = getattr(getattr(model, "base_model", model), "embeddings", None)
+    table = getattr(block, "position_embeddings", None)
+    if not isinstance(table, nn.Embedding):
+        return
+    # RoBERTa and its kin count positions from behind the padding id.
+    positions = table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+    if max_length > positions:
+        raise UserError(
+            f"--max-length {max_length} is more than the {positions} positions of this encoder; "
+            f"name --max-length {positions} or less"
+        )
+
+
 def fit(
     settings: TrainSettings,
     prepared: Prepared,
     model: nn.Module,
     report: LoadReport,
     folder: RunFolder,
+    identity: dict[str, Any],
     checkpoint_seconds: float,
     keep_state: bool,
 ) -> dict[str, Any]:
@@ -193,6 +213,8 @@ def fit(
         model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
         accelerator, full.weight,
     )  # fmt: skip
+    # Not before: what is refused up to here leaves no folder behind.
+    folder.claim(identity)
     loop = Loop(step, settings, report.missing, folder.path, checkpoint_seconds)
     totals = loop.run(save_last=keep_state)
     full.to(accelerator.device)

@@ -33,6 +33,7 @@ def train_and_evaluate(
     scored: EvaluationSettings | None,
     keep_model: bool = True,
     threads: int | None = None,
+    checkpoint_seconds: float = 60.0,
 ) -> dict[str, Any]:
     """Train (or resume) a run and, if ``scored`` is given, evaluate it; return the run's record.
 
@@ -40,13 +41,13 @@ def train_and_evaluate(
     and not hours later. A run that keeps no model keeps its last checkpoint until it has been evaluated.
     """
     if scored is None:
-        return train(settings, card, source, output, keep_model, threads).record
+        return train(settings, card, source, output, keep_model, threads, checkpoint_seconds).record
     folder = RunFolder(output)
     read_examples(card, source, scored)
     is_scored = evaluated(folder, scored)
-    if folder.finished() and not folder.model.is_dir() and not is_scored:
+    if not keep_model and folder.finished() and not folder.model.is_dir() and not is_scored:
         _reopen(folder)
-    done = train(settings, card, source, output, keep_model, threads, keep_state=not keep_model)
+    done = train(settings, card, source, output, keep_model, threads, checkpoint_seconds, keep_state=not keep_model)
     if done.model is None:
         if not is_scored:
             evaluate_run(output, source, card, scored, threads)
@@ -57,7 +58,7 @@ def train_and_evaluate(
     started = time.monotonic()
     split, table = evaluate(done.model, done.tokenizer, source.labels(), card, source, scored, device)
     seconds = time.monotonic() - started
-    scores = write_evaluation(folder, table, split, scored, card, done.record, seconds, source)
+    scores = write_evaluation(folder, table, split, scored, card, done.record, seconds, source, source.labels())
     checkpoint.remove(folder.path)
     say(summary(scores))
     return done.record
@@ -67,7 +68,7 @@ def _reopen(folder: RunFolder) -> None:
     """Let a run whose evaluation was cut short be finished again from its last checkpoint."""
     if not (folder.path / checkpoint.NAME).exists():
         raise UserError(
-            f"{folder.path} was scored on another selection of rows and keeps no model; delete it to train it again, "
+            f"{folder.path} keeps no model, so that other rows cannot be scored now; delete it to train it again, "
             "or name another --output"
         )
     folder.record.unlink()

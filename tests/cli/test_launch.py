@@ -1,0 +1,125 @@
+"""Several runs side by side: they run, a failure is told, and nobody outlives who started them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.commands import wait_for
+
+from xtremor.errors import UserError
+from xtremor.launch import Job, run_jobs, share_of_run, worker_count
+
+# Prints the ids of its workers; each waits for a run.json that is a pipe which nobody writes to.
+PARENT = """
+import sys
+from pathlib import Path
+from xtremor import launch
+
+begin = launch._start
+def told(job, logs):
+    process = begin(job, logs)
+    print(process.pid, flush=True)
+    return process
+launch._start = told
+run = sys.argv[1]
+jobs = [launch.Job(name, ("evaluate", run), 1.0, lambda: 0.0) for name in ("one", "two")]
+launch.run_jobs(jobs, 2, Path(sys.argv[2]), "waiting")
+"""
+
+
+def job(name: str, *arguments: str) -> Job:
+    return Job(name, arguments, 1.0, lambda: 0.0)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_jobs_run_and_leave_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_jobs([job("all methods", "methods"), job("version", "--version")], 1, tmp_path / "logs", "listing")
+    assert "freelb" in (tmp_path / "logs" / "all-methods.log").read_text()
+    assert "xtremor 0." in (tmp_path / "logs" / "version.log").read_text()
+    assert "2 of 2 runs" in capsys.readouterr().err
+
+
+def test_a_failing_job_is_told_and_ends_the_others(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.json")
+    jobs = [job("waits", "evaluate", str(tmp_path)), job("fails", "tasks", "xnly"), job("never", "methods")]
+    with pytest.raises(UserError, match=r"^fails: unknown task 'xnly' \(nearest: xnli\).*\(log: .*fails.log\)"):
+        run_jobs(jobs, 2, tmp_path / "logs", "working")
+    assert not (tmp_path / "logs" / "never.log").exists()
+
+
+def test_a_job_ended_by_a_signal_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xtremor import launch
+
+    begin = launch._start
+
+    def killed(each: Job, logs: Path) -> subprocess.Popen[bytes]:
+        process = begin(each, logs)
+        process.kill()
+        return process
+
+    monkeypatch.setattr(launch, "_start", killed)
+    with pytest.raises(UserError, match=r"it was ended by signal 9 \(memory may have run out; try --workers 1\)"):
+        run_jobs([job("one", "methods")], 1, tmp_path / "logs", "working")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to look for processes")
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.json")
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT, encoding="utf-8")
+    command = [sys.executable, str(script), str(tmp_path), str(tmp_path / "logs")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
+        assert parent.stdout is not None
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        # Both have come to the pipe that keeps them waiting.
+        wait_for(lambda: all(map(_waits, workers)))
+        parent.kill()
+    try:
+        wait_for(lambda: not any(map(alive, workers)), 10)
+    finally:
+        for pid in filter(alive, workers):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _waits(pid: int) -> bool:
+    """Asleep, with Python up and the watching thread begun."""
+    assert alive(pid), "a worker ended before its parent did"
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state == "S" and len(os.listdir(f"/proc/{pid}/task")) > 1
+
+
+def test_share_of_a_run(tmp_path: Path) -> None:
+    done = share_of_run(tmp_path, updates=10, training=0.8)
+    assert done() == 0.0
+    lines = [json.dumps({"update": update}) for update in (1, 2, 5)]
+    (tmp_path / "log.jsonl").write_text("\n".join(lines) + '\n{"upd')
+    assert done() == pytest.approx(0.4)
+    (tmp_path / "scores.json").write_text("{}")
+    assert done() == 1.0
+
+
+def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    from xtremor import launch
+
+    monkeypatch.setattr(launch.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(launch, "_free_gib", lambda: 100.0)
+    assert worker_count(13, None) == (8, 1) and worker_count(2, None) == (2, 4) and worker_count(13, 3) == (3, 2)
+    monkeypatch.setattr(launch, "_free_gib", lambda: 4.0)
+    assert worker_count(13, None) == (2, 4)
+    monkeypatch.setattr(launch, "_free_gib", lambda: 0.5)
+    assert worker_count(13, None) == (1, 8)
+    with pytest.raises(UserError, match="--workers must be at least 1"):
+        worker_count(3, 0)

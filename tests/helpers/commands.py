@@ -1,0 +1,105 @@
+"""The command line on the tiny task: in this process, or in one of its own that can be killed."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+# Imported once, by a server from which killable processes are forked: that saves each of them several seconds.
+HEAVY = [
+    "accelerate",
+    "polars",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.auto.tokenization_auto",
+    "xtremor.cli.app",
+    "xtremor.cli.train",
+    "xtremor.encoders.load",
+    "xtremor.evaluation.predict",
+    "xtremor.training.export",
+    "xtremor.training.loop",
+    "xtremor.training.session",
+]
+
+
+def train_command(data: Path, encoder: Path, output: Path, *more: str) -> list[str]:
+    """A run of 12 updates (96 rows, batch 8) on one thread; ``more`` overrides."""
+    stated = {
+        "--task": "xnli", "--data": str(data), "--encoder": str(encoder), "--output": str(output),
+        "--epochs": "1", "--batch-size": "8", "--learning-rate": "3e-3", "--threads": "1",
+    }  # fmt: skip
+    return ["train", *(word for pair in stated.items() if pair[0] not in more for word in pair), *more]
+
+
+def call(arguments: list[str]) -> int:
+    """Run a command in this process; its exit code."""
+    from xtremor.__main__ import run
+
+    return run(arguments)
+
+
+@functools.cache
+def _server() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(HEAVY)
+    return context
+
+
+def start(arguments: list[str], log: Path, kill: tuple[str, int, str] | None = None) -> BaseProcess:
+    """Start a command in a process of its own, its output in ``log``.
+
+    ``kill`` = (name, n, "before" or "after"): the process kills itself with -9 around the n-th renaming of
+    something to ``name``, the moment in which a file or folder appears whole.
+    """
+    process = _server().Process(target=_run, args=(arguments, str(log), kill))
+    process.start()
+    return process
+
+
+def finish(process: BaseProcess, seconds: float = 60) -> int | None:
+    """Wait for the process; its exit code, negative for a signal."""
+    process.join(seconds)
+    return process.exitcode
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Return when the condition holds; fails the test after ``seconds``."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.002)
+
+
+def _run(arguments: list[str], log: str, kill: tuple[str, int, str] | None) -> None:
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    if kill is not None:
+        _kill_at(*kill)
+    from xtremor.__main__ import main
+
+    sys.argv = ["xtremor", *arguments]
+    main(arguments)
+
+
+def _kill_at(name: str, number: int, when: str) -> None:
+    replace, seen = os.replace, 0
+
+    def watched(source: Any, target: Any) -> None:
+        nonlocal seen
+        seen += Path(target).name == name
+        if seen == number and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+        if seen == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.replace = watched  # type: ignore[assignment]

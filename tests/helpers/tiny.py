@@ -1,0 +1,128 @@
+"""Tiny random encoders and a tiny task in the official layout: the whole command line in a second."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from xtremor.tasks.cards import card
+
+XNLI = card("xnli")
+LABELS = XNLI.labels
+# A marker in the hypothesis gives the class away, in every language alike.
+MARKERS = dict(zip(LABELS, ("yin", "mem", "nay"), strict=True))
+SYLLABLES = ("ba", "de", "fo", "gi", "ku", "la", "ne", "po", "ri", "su")
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WIDTH = 16
+# ConvBERT stands for the architectures in which a convolution lets real tokens read padding.
+KINDS = ("bert", "xlm-roberta", "distilbert", "modernbert", "convbert")
+
+
+def words(language: str) -> list[str]:
+    """Sixty made-up words, most of them the language's own."""
+    draw = random.Random(f"words of {language}")
+    return ["".join(draw.choices(SYLLABLES, k=draw.randint(1, 3))) for _ in range(60)]
+
+
+def vocabulary() -> list[str]:
+    """Every word of every language, special tokens first, and some that no text has."""
+    found = {word for language in XNLI.languages for word in words(language)}
+    return [*SPECIAL, *MARKERS.values(), *sorted(found), *(f"unused{n}" for n in range(20))]
+
+
+def make_tokenizer(pairs: bool = True) -> Any:
+    """A word-level tokenizer that joins pairs as BERT does; ``pairs`` False gives no token types."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    ids = {word: number for number, word in enumerate(vocabulary())}
+    core = Tokenizer(models.WordLevel(ids, unk_token="[UNK]"))
+    core.pre_tokenizer = pre_tokenizers.Whitespace()
+    core.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0",
+        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", ids["[CLS]"]), ("[SEP]", ids["[SEP]"])],
+    )
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    inputs = ["input_ids", "token_type_ids", "attention_mask"] if pairs else ["input_ids", "attention_mask"]
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=core, mask_token="[MASK]", model_input_names=inputs, **names
+    )
+
+
+def make_config(kind: str = "bert", dropout: float = 0.1, **more: Any) -> Any:
+    """Configuration of a two-layer encoder of one of `KINDS`."""
+    shape = {
+        "vocab_size": len(vocabulary()), "hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "intermediate_size": 32, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3,
+        "max_position_embeddings": 140, **more,
+    }  # fmt: skip
+    drop = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    if kind == "bert":
+        return transformers.BertConfig(**shape, **drop)
+    if kind == "convbert":
+        return transformers.ConvBertConfig(**shape, **drop, embedding_size=WIDTH, head_ratio=1)
+    if kind == "xlm-roberta":
+        return transformers.XLMRobertaConfig(**shape, **drop, type_vocab_size=1)
+    if kind == "distilbert":
+        return transformers.DistilBertConfig(
+            vocab_size=shape["vocab_size"], dim=WIDTH, n_layers=2, n_heads=2, hidden_dim=32, pad_token_id=0,
+            max_position_embeddings=140, dropout=dropout, attention_dropout=dropout,
+            seq_classif_dropout=dropout, **more,
+        )  # fmt: skip
+    return transformers.ModernBertConfig(
+        **shape, cls_token_id=2, sep_token_id=3, attention_dropout=dropout, embedding_dropout=dropout,
+        mlp_dropout=dropout, classifier_dropout=dropout, global_attn_every_n_layers=2, local_attention=8,
+    )  # fmt: skip
+
+
+def make_classifier(kind: str = "bert", dropout: float = 0.0, seed: int = 0) -> Any:
+    """A random classifier of three classes, in training mode; larger weights than usual so that all is in play."""
+    config = make_config(kind, dropout, num_labels=len(LABELS))
+    config._attn_implementation = "eager"
+    torch.manual_seed(seed)
+    model = transformers.AutoModelForSequenceClassification.from_config(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(torch.randn(parameter.shape) * 0.2)
+    return model.train()
+
+
+def write_encoder(folder: Path, kind: str = "bert", dropout: float = 0.1) -> Path:
+    """Save a bare random encoder and its tokenizer as a Hugging Face folder."""
+    torch.manual_seed(7)
+    model = transformers.AutoModel.from_config(make_config(kind, dropout, initializer_range=0.2))
+    model.save_pretrained(folder)
+    make_tokenizer(pairs=kind == "bert").save_pretrained(folder)
+    return folder
+
+
+def sentence(draw: random.Random, language: str, longest: int = 9) -> str:
+    """One to ``longest`` words of a language."""
+    return " ".join(draw.choices(words(language), k=draw.randint(1, longest)))
+
+
+def write_xnli(folder: Path, train: int = 96, scored: int = 12, languages: tuple[str, ...] = XNLI.languages) -> Path:
+    """Write ``folder/xnli/{train-en,dev-en,test-XX}.tsv`` of made-up sentences, three hypotheses a premise."""
+    (folder / "xnli").mkdir(parents=True)
+
+    def write(name: str, language: str, rows: int) -> None:
+        draw = random.Random(f"{name} {language}")
+        lines = []
+        for row in range(rows):
+            premise = premise if row % 3 else sentence(draw, language)  # noqa: F821
+            label = LABELS[row % 3]
+            hypothesis = sentence(draw, language, 5).split(" ")
+            hypothesis.insert(draw.randint(0, len(hypothesis)), MARKERS[label])
+            lines.append(f"{premise}\t{' '.join(hypothesis)}\t{label}\n")
+        (folder / "xnli" / f"{name}-{language}.tsv").write_text("".join(lines), encoding="utf-8")
+
+    write("train", "en", train)
+    write("dev", "en", scored)
+    for language in languages:
+        write("test", language, scored)
+    return folder
