@@ -75,8 +75,8 @@ def run_jobs(jobs: Sequence[Job], workers: int, logs: Path, what: str) -> None:
                             raise _failure(job, logs, process.returncode)
                         finished.add(job.name)
                 now = sum(job.work * (1.0 if job.name in finished else job.done()) for job in jobs)
-                names = ", ".join(job.name for job in running)
-                progress.advance(max(0.0, now - progress.done), f"{len(finished)} of {len(jobs)} runs, now {names}")
+                names = f", now {', '.join(job.name for job in running)}" if running else ""
+                progress.advance(max(0.0, now - progress.done), f"{len(finished)} of {len(jobs)} runs{names}")
     finally:
         for process in running.values():
             process.terminate()
@@ -88,7 +88,7 @@ def run_jobs(jobs: Sequence[Job], workers: int, logs: Path, what: str) -> None:
 
 
 def _start(job: Job, logs: Path) -> subprocess.Popen[bytes]:
-    with open(_log(job, logs), "ab") as log:
+    with open(_log(job, logs), "wb") as log:
         # Standard input stays open as long as this process lives: its end is how a worker learns of our death.
         return subprocess.Popen(
             [sys.executable, "-m", "xtremor", *job.arguments],

@@ -70,7 +70,7 @@ def run_grid(grid: Grid, output: Path, workers: int | None = None) -> GridResult
         threads = grid.recipe.threads
     say(
         f"{card.name}: {len(settings)} methods x {grid.seeds} seeds, {rows:,} English rows, {items:,} items in "
-        f"{len(examples)} languages; {count} runs side by side, {threads} threads each"
+        f"{len(examples)} languages; runs side by side: {count}, threads each: {threads}"
     )
     jobs = [replace(job, arguments=(*job.arguments, "--threads", str(threads))) for job in jobs]
     # A run whose folder is finished ends at once; it is asked again so that changed options are noticed.

@@ -124,9 +124,7 @@ def test_the_same_row_of_two_files_is_two_items() -> None:
 
 
 def test_rows_without_gold_or_prediction_are_refused(entries: list[dict[str, object]]) -> None:
-    with pytest.raises(
-        UserError, match=r"2 of 13 rows have no gold label \(first: xnli/test-sw\.tsv, line 8\)"
-    ):
+    with pytest.raises(UserError, match=r"2 of 13 rows have no gold label \(first: xnli/test-sw\.tsv, line 8\)"):
         score(entries + rows("sw", 9, 0, gold=None)[7:9])
     with pytest.raises(UserError, match="1 of 12 rows have no prediction"):
         score(entries + rows("sw", 9, 0, predicted=None)[8:9])
@@ -141,9 +139,7 @@ def test_nothing_and_several_tasks_are_refused(entries: list[dict[str, object]])
 
 def test_the_facts_of_the_package_group_the_languages_of_xnli() -> None:
     pytest.importorskip("xtremor.languages")
-    table = pl.DataFrame(
-        [row for code in card("xnli").languages for row in rows(code, 1, 1)], schema=schema()
-    )
+    table = pl.DataFrame([row for code in card("xnli").languages for row in rows(code, 1, 1)], schema=schema())
     strata = scores_from_predictions(table, card("xnli"), "test")["strata"]
     # Swahili is the one language of Joshi class 2 or below; English is in no stratum.
     assert strata["joshi_class"]["2"] == {"score": 50.0, "languages": 1, "items": 2}

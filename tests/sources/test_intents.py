@@ -55,7 +55,7 @@ def test_locales_languages_and_labels(source: IntentsSource) -> None:
 
 def test_english_train_covers_every_label_and_splits_share_nothing(source: IntentsSource) -> None:
     splits = {split: source.examples(split, "en") for split in ("train", "dev", "test")}
-    assert [len(rows) for rows in splits.values()] == [2000, 300, 120]
+    assert [len(rows) for rows in splits.values()] == [2000, 300, 100]
     assert {row.label for row in splits["train"]} == set(source.labels())
     assert len({row.label for row in splits["test"]}) >= 35
     for left, right in (("train", "dev"), ("train", "test"), ("dev", "test")):
@@ -116,13 +116,13 @@ def test_small_and_foreign_locales_are_described(tmp_path: Path, monkeypatch: py
     assert facts["rows"] == len(texts) and facts["dropped"] == 3
     assert facts["why"] == "templates of intents that English lacks: 2; templates that cannot be walked: 1"
     notes = " ".join(source.record().notes)
-    assert f"intents/test-fo {len(texts)} of 120" in notes and "no word list for fo" in notes
+    assert f"intents/test-fo {len(texts)} of 100" in notes and "no word list for fo" in notes
 
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_text_is_clean_in_every_locale(source: IntentsSource, locale: str) -> None:
     made = source.utterances("test", locale)
-    assert len(made) == 120
+    assert len(made) == 100
     assert len({each.text.casefold() for each in made}) == len(made)
     assert {each.intent for each in made} <= set(source.labels())
     assert len({each.intent for each in made}) >= 15
@@ -174,7 +174,7 @@ def test_record_says_what_was_read() -> None:
     files = fresh.record().files
     assert list(files) == ["intents/test-ga"]
     facts = files["intents/test-ga"]
-    assert facts["rows"] == 120 and facts["dropped"] == 0 and re.fullmatch("[0-9a-f]{64}", facts["sha256"])
+    assert facts["rows"] == 100 and facts["dropped"] == 0 and re.fullmatch("[0-9a-f]{64}", facts["sha256"])
     assert facts["from"] == "home_assistant_intents/data/ga.json"
     assert any("templates" in note for note in fresh.record().notes)
 

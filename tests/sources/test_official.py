@@ -23,8 +23,7 @@ LABELS = ("neutral", "contradiction", "entailment")
 def tsv(language: str, premises: int = 2, end: str = "\n") -> str:
     """Three hypotheses for each premise, as XNLI has them."""
     return "".join(
-        f"{language} premise {n // 3}\t{language} hypothesis {n}\t{LABELS[n % 3]}{end}"
-        for n in range(3 * premises)
+        f"{language} premise {n // 3}\t{language} hypothesis {n}\t{LABELS[n % 3]}{end}" for n in range(3 * premises)
     )
 
 

@@ -41,9 +41,7 @@ def test_quotes_are_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"a\tb\nc\td\n", b"a\tb\nc\td", b"a\tb\r\nc\td\r\n", b"a\tb\r\nc\td\r"])
-def test_line_ends_of_other_systems_and_a_missing_last_one_change_nothing(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_line_ends_of_other_systems_and_a_missing_last_one_change_nothing(tmp_path: Path, content: bytes) -> None:
     assert read(write(tmp_path, content)) == [["a", "b"], ["c", "d"]]
 
 
@@ -124,9 +122,7 @@ def mutate(content: bytes, chance: random.Random) -> bytes:
         elif kind == 1:
             del data[at : at + chance.randint(1, 3)]
         elif kind == 2:
-            data[at:at] = chance.choice(
-                [b"\n", b"\t", b"\r\n", b"\r", b'"', b"\xff", b"\x00", "\u2028".encode()]
-            )
+            data[at:at] = chance.choice([b"\n", b"\t", b"\r\n", b"\r", b'"', b"\xff", b"\x00", "\u2028".encode()])
         elif kind == 3:
             data[at:at] = data[at : at + chance.randint(1, 20)]
         else:

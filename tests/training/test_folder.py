@@ -16,6 +16,9 @@ from helpers.commands import call, train_command
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from xtremor.errors import UserError
+from xtremor.training.folder import LOCK, RunFolder
+
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 
 
@@ -306,3 +309,18 @@ def test_bf16_trains(tiny_data: Path, tiny_encoder: Path, tmp_path: Path) -> Non
     assert finish(start(command, log)) == 0, log.read_text(encoding="utf-8")
     weights = load_file(tmp_path / "run" / "model" / "model.safetensors")
     assert {weight.dtype for weight in weights.values()} == {torch.float32}
+
+
+def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
+    """The second is refused at once; the folder is free again when the first lets go or dies."""
+    from filelock import FileLock
+
+    folder = RunFolder(tmp_path / "run")
+    folder.claim({"seed": 1})
+    folder.release()
+    assert not (tmp_path / "run" / LOCK).exists()
+    elsewhere = FileLock(tmp_path / "run" / LOCK, timeout=0)
+    with elsewhere, pytest.raises(UserError, match="another process is working"):
+        folder.claim({"seed": 1})
+    folder.claim({"seed": 1})
+    folder.release()

@@ -51,14 +51,20 @@ def run_baseline(
     import polars as pl
     import torch
 
-    from xtremor.encoders.load import load_encoder, load_tokenizer
+    from xtremor.encoders.load import fingerprint, load_encoder, load_tokenizer
     from xtremor.evaluation.predict import forward_rows, mean_pooled
     from xtremor.training.run import check_positions, draw, pad_of
 
     if threads is not None:
         torch.set_num_threads(threads)
     folder = RunFolder(output)
-    identity = {"format": FORMAT, "task": card.name, "encoder": encoder, "method": "centroid", "rows": train_rows}
+    identity = {
+        "format": FORMAT,
+        "task": card.name,
+        "encoder": fingerprint(encoder),
+        "method": "centroid",
+        "rows": train_rows,
+    }
     identity |= {"max_length": settings.max_length}
     folder.check(identity)
     if evaluated(folder, settings):
@@ -106,5 +112,6 @@ def run_baseline(
     write_json(folder.record, record)
     seconds = time.monotonic() - started
     scores = write_evaluation(folder, pl.concat(tables), split, settings, card, record, seconds, source, labels)
+    folder.release()
     say(summary(scores))
     return scores

@@ -59,8 +59,7 @@ def predictions_table(examples: Sequence[TextExample], logits: Any, labels: Sequ
             f"(first: {item.file}, line {item.row + 1}): it diverged, train again with a lower learning rate"
         )
     columns = {
-        name: [getattr(item, name) for item in examples]
-        for name in ("task", "file", "row", "cluster", "language")
+        name: [getattr(item, name) for item in examples] for name in ("task", "file", "row", "cluster", "language")
     }
     columns["gold"] = [item.label for item in examples]
     columns["predicted"] = [labels[index] for index in scores.argmax(axis=1)]

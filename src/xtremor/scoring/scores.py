@@ -78,9 +78,7 @@ def _checked(table: pl.DataFrame) -> str:
         raise UserError("there are no predictions to score; expected at least one row")
     tasks = table["task"].unique(maintain_order=True).to_list()
     if len(tasks) > 1:
-        raise UserError(
-            f"the predictions are of several tasks ({', '.join(tasks)}); score one task at a time"
-        )
+        raise UserError(f"the predictions are of several tasks ({', '.join(tasks)}); score one task at a time")
     for column, what in (("gold", "gold label"), ("predicted", "prediction")):
         bare = table.filter(table[column].is_null())
         if bare.height:

@@ -73,7 +73,7 @@ class IntentsSource:
         seed: int = 0,
         train_rows: int = 2000,
         dev_rows: int = 300,
-        test_rows: int = 120,
+        test_rows: int = 100,
         minimum_intents: int = 15,
     ) -> None:
         for option, value in (("train_rows", train_rows), ("dev_rows", dev_rows), ("test_rows", test_rows)):

@@ -96,14 +96,10 @@ class OfficialSource:
         if not missing:
             return
         if split == "train" and missing != [ENGLISH]:
-            raise UserError(
-                f"task {self.card.name} trains on English alone; there is no training set in {missing[0]}"
-            )
+            raise UserError(f"task {self.card.name} trains on English alone; there is no training set in {missing[0]}")
         names = ", ".join(f"{split}-{code}.tsv" for code in missing)
         if not there:
-            raise UserError(
-                f"{self.folder} lacks {names}; it has no {split} file at all, so download the task again"
-            )
+            raise UserError(f"{self.folder} lacks {names}; it has no {split} file at all, so download the task again")
         raise UserError(
             f"{self.folder} lacks {names}; add what is missing, or name only languages that are there: "
             f"--languages {','.join(there)}"
@@ -196,9 +192,7 @@ class OfficialSource:
         if published not in (None, file.count):
             self._note(name, f"{file.count:,} rows, the published file has {published:,}")
 
-    def _clusters(
-        self, split: str, language: str, texts: list[tuple[str, ...]], labels: list[str]
-    ) -> list[str]:
+    def _clusters(self, split: str, language: str, texts: list[tuple[str, ...]], labels: list[str]) -> list[str]:
         """One cluster id a row; see the class."""
         prefix, name = f"{self.card.name}/{split}", self._name(split, language)
         own = _numbered((pair[0] for pair in texts), prefix)
@@ -254,8 +248,7 @@ class _Labels:
             hint = f"nearest: {close[0]}; " if close else ""
             first = "; the layout has no header line" if number == 1 else ""
             raise UserError(
-                f"{file}, line {number}: unknown label '{label}' "
-                f"({hint}allowed: {', '.join(self.known)}{first})"
+                f"{file}, line {number}: unknown label '{label}' ({hint}allowed: {', '.join(self.known)}{first})"
             )
         # One string a label, however many rows.
         return self._same[label]

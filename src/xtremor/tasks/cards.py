@@ -19,10 +19,11 @@ INTENTS = TaskCard(
     citation="The Home Assistant authors, https://github.com/home-assistant/intents",
     defaults=Defaults(
         epochs=3,
-        batch_size=32,
-        learning_rate=1e-4,
-        head_learning_rate=1e-3,
+        batch_size=16,
+        learning_rate=2e-4,
+        head_learning_rate=2e-3,
         max_length=64,
+        train_rows=1000,
     ),
     notes=(
         "Not a task of XTREME-R: an embedded one, so that everything runs without a download.",

@@ -11,6 +11,7 @@ scores.json            the scores from it (`xtremor evaluate`)
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from xtremor.errors import UserError
-from xtremor.paths import atomic_file
+from xtremor.paths import atomic_file, explained
 from xtremor.training import checkpoint
 from xtremor.training.config import differences
 
 FORMAT = 1
+LOCK = ".lock"
+# Locks of the run folders that this process works on.
+_HELD: dict[Path, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -73,19 +77,47 @@ class RunFolder:
                     "name another --output, or delete that folder"
                 )
             return
-        # A process killed while it wrote config.json has left its draft and nothing else.
-        if self.path.is_dir() and any(not path.name.startswith(".config.json.") for path in self.path.iterdir()):
+        # A process killed while it wrote config.json has left its draft, its lock and nothing else.
+        ours = (".config.json.", LOCK)
+        if self.path.is_dir() and any(not path.name.startswith(ours) for path in self.path.iterdir()):
             raise UserError(
                 f"--output {self.path} is not empty and holds no run; name a folder that does not exist yet"
             )
 
     def claim(self, identity: dict[str, Any]) -> None:
-        """Make the folder this run's own, or find that it already is; raises UserError as `check` does."""
+        """Make the folder this run's and this process's own until `release`.
+
+        Raises UserError as `check` does, and when another process is at work on the folder.
+        """
         self.check(identity)
+        self._lock()
         if self.config.exists():
             self._sweep()
         else:
             write_json(self.config, identity)
+
+    def release(self) -> None:
+        """Let other processes work on the folder; does nothing when this one never claimed it."""
+        held = _HELD.pop(self.path.absolute(), None)
+        if held is not None:
+            # Removed while it is held, so that nobody else's lock is taken away; Windows refuses, which is harmless.
+            with contextlib.suppress(OSError):
+                (self.path / LOCK).unlink()
+            held.release()
+
+    def _lock(self) -> None:
+        from filelock import FileLock, Timeout
+
+        with explained(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise UserError(
+                f"another process is working on {self.path}; wait for it, or name another --output"
+            ) from error
+        _HELD[self.path.absolute()] = lock
 
     def _sweep(self) -> None:
         """Remove the half-written files of a process that was killed; `xtremor.paths` names them."""

@@ -87,7 +87,6 @@ def train(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    started = time.monotonic()
     prepared = prepare(settings, card, source)
     folder = RunFolder(output)
     from xtremor.encoders.load import fingerprint
@@ -103,6 +102,25 @@ def train(
     if folder.finished() and (not keep_model or folder.model.is_dir()):
         say(f"{output}: already finished, nothing to train")
         return Trained(folder, folder.read_record(), None, prepared.tokenizer)
+    try:
+        model, record = _train(settings, prepared, source, folder, identity, keep_model, checkpoint_seconds, keep_state)
+    finally:
+        folder.release()
+    return Trained(folder, record, model, prepared.tokenizer)
+
+
+def _train(
+    settings: TrainSettings,
+    prepared: Prepared,
+    source: Source,
+    folder: RunFolder,
+    identity: dict[str, Any],
+    keep_model: bool,
+    checkpoint_seconds: float,
+    keep_state: bool,
+) -> tuple[nn.Module, dict[str, Any]]:
+    """From a fresh head to the record on disk."""
+    started = time.monotonic()
     model, report = make_model(settings, prepared)
     say(report.sentences())
     check_positions(model, settings.max_length)
@@ -114,12 +132,12 @@ def train(
     if keep_model:
         from xtremor.training.export import write_model
 
-        write_model(folder, model, prepared.tokenizer, settings, card, record)
+        write_model(folder, model, prepared.tokenizer, settings, prepared.card, record)
     record["peak_memory_mb"] = machine.peak_memory_mb()
     write_json(folder.record, record)
     if not keep_state:
         checkpoint.remove(folder.path)
-    return Trained(folder, record, model, prepared.tokenizer)
+    return model, record
 
 
 def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared:
