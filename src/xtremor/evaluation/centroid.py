@@ -48,7 +48,6 @@ def run_baseline(
     threads: int | None = None,
 ) -> dict[str, Any]:
     """Write a run folder for the frozen encoder and return its scores; cosines stand in for logits."""
-    import polars as pl
     import torch
 
     from xtremor.encoders.load import fingerprint, load_encoder, load_tokenizer
@@ -84,11 +83,10 @@ def run_baseline(
         return forward_rows(model, features.rows, pad_of(tokenizer), device, mean_pooled), features.targets
 
     prototypes = centroids(*vectors(draw(source.examples("train", "en"), train_rows, 0)), len(labels))
-    tables = []
-    for rows in wanted.values():
-        found, _ = vectors(rows)
-        cosines = (found / np.linalg.norm(found, axis=1, keepdims=True)) @ prototypes.T
-        tables.append(kind.predictions(rows, cosines, labels))
+    rows = [row for language in wanted.values() for row in language]
+    found, _ = vectors(rows)
+    cosines = (found / np.linalg.norm(found, axis=1, keepdims=True)) @ prototypes.T
+    table = kind.predictions(rows, cosines, labels)
     record = {
         "format": FORMAT,
         "task": card.name,
@@ -111,7 +109,7 @@ def run_baseline(
     folder.claim(identity)
     write_json(folder.record, record)
     seconds = time.monotonic() - started
-    scores = write_evaluation(folder, pl.concat(tables), split, settings, card, record, seconds, source, labels)
+    scores = write_evaluation(folder, table, split, settings, card, record, seconds, source, labels)
     folder.release()
     say(summary(scores))
     return scores

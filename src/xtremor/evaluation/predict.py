@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from xtremor.training.batches import length_sorted
 from xtremor.training.ragged import Ragged, padded_view
 
-# Padded tokens in one forward pass: enough to keep the processor busy, little enough for any laptop.
-TOKEN_BUDGET = 4096
+# Padded tokens in one forward pass: enough to keep the processor busy, little enough for its caches.
+TOKEN_BUDGET = 2048
 
 
 @torch.inference_mode()
@@ -32,7 +32,7 @@ def forward_rows(
         pad_token: id used on padding.
         device: where the model is.
         read: (outputs, attention_mask (B, L)) -> (B, ...) what is kept of a batch.
-        on_batch: told the number of rows done after every batch.
+        on_batch: told the number of real tokens done after every batch.
 
     Returns:
         (N, ...) float32, in the order of ``rows``.
@@ -48,7 +48,7 @@ def forward_rows(
                 found = np.zeros((len(rows), *kept.shape[1:]), dtype=np.float32)
             found[batch] = kept
             if on_batch is not None:
-                on_batch(len(batch))
+                on_batch(int(rows.lengths[batch].sum()))
     finally:
         model.train(training)
     return np.zeros((0, 0), dtype=np.float32) if found is None else found
