@@ -129,7 +129,7 @@ def test_text_is_clean_in_every_locale(source: IntentsSource, locale: str) -> No
     for each in made:
         _check_text(each)
     letters = re.compile(f"[{SCRIPTS[lookup(locale).script]}]")
-    assert sum(bool(letters.search(each.text)) for each in made) >= 115
+    assert sum(bool(letters.search(each.text)) for each in made) >= 0.95 * len(made)
 
 
 def _check_text(made: Utterance) -> None:
