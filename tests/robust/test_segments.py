@@ -34,7 +34,7 @@ def test_positions_lengths_and_reductions(lengths: list[int]) -> None:
     expected = [row * width + at for row, length in enumerate(lengths) for at in range(length)]
     assert segments.positions(width).tolist() == expected
     assert segments.length_of_token.tolist() == [length for length in lengths for _ in range(length)]
-    values = torch.randn(sum(lengths))
+    values = torch.randn(sum(lengths), dtype=torch.float64)
     pieces = values.split(lengths)
     assert torch.allclose(segments.sum_to_tokens(values), torch.cat([each.sum().expand(len(each)) for each in pieces]))
     assert torch.equal(segments.max_to_tokens(values), torch.cat([each.max().expand(len(each)) for each in pieces]))
