@@ -28,6 +28,14 @@ def test_every_method_is_built_from_its_defaults() -> None:
         (MethodSettings("pgd", steps=3), "pgd-3", 9),
         (MethodSettings("freelb"), "freelb-2", 6),
         (MethodSettings("noise-k", steps=3), "noise-k3", 9),
+        (MethodSettings("pgd", radius=0.01, start=1.0), "pgd-1", 5),
+        (MethodSettings("pgd", steps=3, radius=0.03, norm="linf", relative=False), "pgd-3-r0.03-absolute-linf", 9),
+        (
+            MethodSettings("freelb", start=0.5, site="embeddings", dropout="fresh"),
+            "freelb-2-embeddings-fresh-start0.5",
+            6,
+        ),
+        (MethodSettings("noise", scope="sequence-scaled"), "noise-sequence-scaled", 3),
     ],
 )
 def test_labels_and_costs(settings: MethodSettings, arm: str, passes: int) -> None:

@@ -61,7 +61,9 @@ def read_examples(
     known = card.languages or tuple(source.languages(split))
     for language in settings.languages or ():
         if language not in known:
-            raise unknown(f"language of {card.name}", language, known)
+            raise unknown(
+                f"language of {card.name}", language, known, f"`xtremor languages --task {card.name}` lists them"
+            )
     chosen = settings.languages or known
     missing = [language for language in chosen if language not in source.languages(split)]
     if missing and settings.languages is None and len(missing) < len(chosen):

@@ -112,12 +112,29 @@ class MethodSettings:
 
     @property
     def arm(self) -> str:
-        """Short label for tables: ``plain``, ``noise``, ``pgd-1``, ``freelb-2``."""
-        settings = self.resolved()
-        if "steps" not in METHODS[self.name].options:
-            return self.name if self.draws == 1 else f"{self.name}-{self.draws}"
-        return (
-            f"{self.name.removesuffix('-k')}-{settings.steps}" if self.name != "noise-k" else f"noise-k{settings.steps}"
+        """Label for tables and folders: name, K or draws, and every other setting that is not the default.
+
+        For example ``plain``, ``noise``, ``pgd-1``, ``freelb-2``, ``noise-k2``, ``pgd-3-r0.03-linf``. Two settings have
+        the same label only if they are the same method.
+        """
+        settings, usual = self.resolved(), MethodSettings(self.name).resolved()
+        label = self.name
+        if "steps" in METHODS[self.name].options:
+            label += f"{'' if self.name.endswith('-k') else '-'}{settings.steps}"
+        elif self.draws != 1:
+            label += f"-{self.draws}"
+        parts = {
+            "radius": f"r{settings.radius:g}" if settings.radius is not None else "",
+            "relative": "absolute",
+            "norm": settings.norm,
+            "scope": settings.scope,
+            "site": settings.site,
+            "dropout": settings.dropout,
+            "step_size": f"step{settings.step_size:g}" if settings.step_size is not None else "",
+            "start": f"start{settings.start:g}" if settings.start is not None else "",
+        }
+        return "-".join(
+            [label, *(text for key, text in parts.items() if getattr(settings, key) != getattr(usual, key))]
         )
 
     def as_dict(self) -> dict[str, Any]:
