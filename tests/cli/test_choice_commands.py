@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import signal
 from pathlib import Path
 
 import pytest
-import torch
-from helpers.commands import call, finish, start
+from helpers.commands import assert_resumes, call, read_json
 from helpers.tiny import write_xcopa
-from safetensors.torch import load_file
 
 from xtremor.scoring.predictions import read_predictions
 
@@ -37,12 +33,8 @@ def run(data: Path, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-def read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def test_a_run_learns_and_english_dev_is_read_though_it_is_not_scored(run: Path) -> None:
-    record, scores = read(run / "run.json"), read(run / "scores.json")
+    record, scores = read_json(run / "run.json"), read_json(run / "scores.json")
     assert record["category"] == "choice" and record["counts"]["updates"] == 48 and record["training"]["rows"] == 64
     assert record["english_dev"]["items"] == 12 and record["english_dev"]["score"] > 90 and record["warnings"] == []
     assert all(cell["score"] > 80 and "figures" not in cell for cell in scores["languages"].values())
@@ -53,22 +45,15 @@ def test_a_run_learns_and_english_dev_is_read_though_it_is_not_scored(run: Path)
 
 
 def test_evaluated_again_submitted_and_scored_it_has_its_own_scores(run: Path, data: Path, tmp_path: Path) -> None:
-    own = read(run / "scores.json")["languages"]
+    own = read_json(run / "scores.json")["languages"]
     assert call(["evaluate", str(run), "--data", str(data), *LANGUAGES, "--threads", "1"]) == 0
-    assert read(run / "scores.json")["languages"] == own
+    assert read_json(run / "scores.json")["languages"] == own
     assert call(["submit", str(run), "--output", str(tmp_path / "out"), "--partial"]) == 0
     assert call(["score", str(tmp_path / "out"), "--gold", str(data), "--output", str(tmp_path / "scored.json")]) == 0
-    found = read(tmp_path / "scored.json")["tasks"]["xcopa"]["languages"]
+    found = read_json(tmp_path / "scored.json")["tasks"]["xcopa"]["languages"]
     assert {code: cell["score"] for code, cell in found.items()} == {code: cell["score"] for code, cell in own.items()}
 
 
 def test_killed_and_resumed_it_is_the_same_run(data: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     options = ("--method", "pgd", "--accumulate", "3", "--checkpoint-seconds", "0")
-    for name, kill in (("straight", None), ("killed", ("checkpoint.safetensors", 3, "after"))):
-        arguments = command(data, tiny_encoder, tmp_path / name, 1, *options)
-        if kill is not None:
-            assert finish(start(arguments, tmp_path / "log", kill)) == -signal.SIGKILL
-        assert finish(start(arguments, tmp_path / "log")) == 0, (tmp_path / "log").read_text(encoding="utf-8")
-    weights = [load_file(tmp_path / name / "model" / "model.safetensors") for name in ("straight", "killed")]
-    assert all(torch.equal(weight, weights[1][key]) for key, weight in weights[0].items())
-    assert "resuming after update 3" in (tmp_path / "log").read_text(encoding="utf-8")
+    assert_resumes(lambda run: command(data, tiny_encoder, run, 1, *options), tmp_path, 3)

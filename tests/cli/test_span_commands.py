@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
-import torch
-from helpers.commands import call, finish, start
+from helpers.commands import assert_resumes, call, read_json
 from helpers.tiny import write_mlqa
-from safetensors.torch import load_file
 
 from xtremor.scoring.predictions import read_predictions, write_predictions
 
@@ -39,12 +36,8 @@ def run(data: Path, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-def read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def test_a_run_learns_and_its_answers_are_scored_by_the_rules_of_the_language(run: Path) -> None:
-    record, scores = read(run / "run.json"), read(run / "scores.json")
+    record, scores = read_json(run / "run.json"), read_json(run / "scores.json")
     dev = record["english_dev"]
     assert record["category"] == "spans" and dev["metric"] == "mlqa" and dev["floor"] == 0.0 and dev["score"] > 60
     # Long paragraphs are several inputs.
@@ -59,19 +52,20 @@ def test_a_run_learns_and_its_answers_are_scored_by_the_rules_of_the_language(ru
 
 
 def test_evaluated_again_it_has_its_own_scores_and_a_report(run: Path, data: Path, tmp_path: Path) -> None:
-    own = read(run / "scores.json")["languages"]
+    own = read_json(run / "scores.json")["languages"]
     assert call(["evaluate", str(run), "--data", str(data), *LANGUAGES, "--threads", "1"]) == 0
-    assert read(run / "scores.json")["languages"] == own
+    assert read_json(run / "scores.json")["languages"] == own
     assert call(["report", str(run), "--output", str(tmp_path / "report")]) == 0
     assert "mlqa" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
 
 
 def test_submitted_and_scored_it_has_its_own_scores(run: Path, data: Path, tmp_path: Path) -> None:
     assert call(["submit", str(run), "--output", str(tmp_path / "out"), "--partial"]) == 0
-    answers = read(tmp_path / "out" / "mlqa" / "test-de.json")
+    answers = read_json(tmp_path / "out" / "mlqa" / "test-de.json")
     assert list(answers) == [str(row) for row in range(8)]
     assert call(["score", str(tmp_path / "out"), "--gold", str(data), "--output", str(tmp_path / "scored.json")]) == 0
-    found, own = read(tmp_path / "scored.json")["tasks"]["mlqa"]["languages"], read(run / "scores.json")["languages"]
+    found = read_json(tmp_path / "scored.json")["tasks"]["mlqa"]["languages"]
+    own = read_json(run / "scores.json")["languages"]
     assert {code: cell["figures"] for code, cell in found.items()} == {
         code: cell["figures"] for code, cell in own.items()
     }
@@ -89,11 +83,4 @@ def test_questions_that_repeat_an_id_are_not_submitted(
 
 def test_killed_and_resumed_it_is_the_same_run(data: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     options = ("--method", "noise-k", "--accumulate", "3", "--checkpoint-seconds", "0")
-    for name, kill in (("straight", None), ("killed", ("checkpoint.safetensors", 3, "after"))):
-        arguments = command(data, tiny_encoder, tmp_path / name, 1, *options)
-        if kill is not None:
-            assert finish(start(arguments, tmp_path / "log", kill)) == -signal.SIGKILL
-        assert finish(start(arguments, tmp_path / "log")) == 0, (tmp_path / "log").read_text(encoding="utf-8")
-    weights = [load_file(tmp_path / name / "model" / "model.safetensors") for name in ("straight", "killed")]
-    assert all(torch.equal(weight, weights[1][key]) for key, weight in weights[0].items())
-    assert "resuming after update 3" in (tmp_path / "log").read_text(encoding="utf-8")
+    assert_resumes(lambda run: command(data, tiny_encoder, run, 1, *options), tmp_path, 3)

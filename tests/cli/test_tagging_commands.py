@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 
 import pytest
-import torch
-from helpers.commands import call, finish, start
+from helpers.commands import assert_resumes, call, read_json
 from helpers.tiny import write_panx
-from safetensors.torch import load_file
 
 from xtremor.scoring.predictions import read_predictions
 
@@ -40,12 +37,8 @@ def run(data: Path, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-def read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def test_a_run_learns_and_says_what_it_did(run: Path) -> None:
-    record, scores = read(run / "run.json"), read(run / "scores.json")
+    record, scores = read_json(run / "run.json"), read_json(run / "scores.json")
     dev = record["english_dev"]
     assert dev["metric"] == "chunk_f1" and dev["items"] == 8 and dev["score"] > 90 > 40 > dev["floor"] > 0
     assert record["category"] == "tagging" and record["training"]["rows"] == 64 and record["texts"] is None
@@ -66,7 +59,7 @@ def test_every_token_of_a_long_sentence_has_a_prediction(run: Path) -> None:
 
 
 def test_evaluating_again_gives_the_same(run: Path, data: Path, capsys: Captured) -> None:
-    before, table = read(run / "scores.json"), read_predictions(run / "predictions.parquet")[0]
+    before, table = read_json(run / "scores.json"), read_predictions(run / "predictions.parquet")[0]
     assert call(["evaluate", str(run), "--data", str(data), *LANGUAGES, "--json", "--threads", "1"]) == 0
     again = json.loads(capsys.readouterr().out)
     assert again["languages"] == before["languages"] and again["average"] == before["average"]
@@ -77,7 +70,7 @@ def test_submitted_and_scored_it_has_its_own_scores(run: Path, data: Path, tmp_p
     assert call(["submit", str(run), "--output", str(tmp_path / "out"), "--partial"]) == 0
     scored = tmp_path / "scored.json"
     assert call(["score", str(tmp_path / "out"), "--gold", str(data), "--output", str(scored)]) == 0
-    found, own = read(scored)["tasks"]["panx"]["languages"], read(run / "scores.json")["languages"]
+    found, own = read_json(scored)["tasks"]["panx"]["languages"], read_json(run / "scores.json")["languages"]
     assert {code: cell["figures"] for code, cell in found.items()} == {
         code: cell["figures"] for code, cell in own.items()
     }
@@ -98,14 +91,7 @@ def test_labelling_files_and_the_baseline_are_for_classes_of_texts(
 
 def test_killed_and_resumed_it_is_the_same_run(data: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     options = ("--method", "freelb", "--accumulate", "2", "--epochs", "1", "--checkpoint-seconds", "0")
-    for name, kill in (("straight", None), ("killed", ("checkpoint.safetensors", 4, "after"))):
-        arguments = command(data, tiny_encoder, tmp_path / name, *options)
-        if kill is not None:
-            assert finish(start(arguments, tmp_path / "log", kill)) == -signal.SIGKILL
-        assert finish(start(arguments, tmp_path / "log")) == 0, (tmp_path / "log").read_text(encoding="utf-8")
-    weights = [load_file(tmp_path / name / "model" / "model.safetensors") for name in ("straight", "killed")]
-    assert all(torch.equal(weight, weights[1][key]) for key, weight in weights[0].items())
-    assert "resuming after update 4" in (tmp_path / "log").read_text(encoding="utf-8")
+    assert_resumes(lambda run: command(data, tiny_encoder, run, *options), tmp_path, 4)
 
 
 def test_quickstart_compares_methods_without_a_frozen_baseline(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import multiprocessing
 import os
 import signal
@@ -68,6 +69,32 @@ def finish(process: BaseProcess, seconds: float = 60) -> int | None:
     """Wait for the process; its exit code, negative for a signal."""
     process.join(seconds)
     return process.exitcode
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A record or score file."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def assert_resumes(command: Callable[[Path], list[str]], folder: Path, update: int) -> None:
+    """Train once straight and once killed after the checkpoint of ``update``: the weights are equal, bit for bit.
+
+    Args:
+        command: run folder -> arguments of a training that writes a checkpoint at every update.
+        folder: where both runs and their log go.
+        update: of the last checkpoint before the kill.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    log, runs = folder / "log", (folder / "straight", folder / "killed")
+    assert finish(start(command(runs[1]), log, ("checkpoint.safetensors", update, "after"))) == -signal.SIGKILL
+    for run in runs:
+        assert finish(start(command(run), log)) == 0, log.read_text(encoding="utf-8")
+    weights = [load_file(run / "model" / "model.safetensors") for run in runs]
+    assert all(torch.equal(weight, weights[1][key]) for key, weight in weights[0].items())
+    assert f"resuming after update {update}" in log.read_text(encoding="utf-8")
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
