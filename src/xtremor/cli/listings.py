@@ -116,7 +116,8 @@ def _trainable(card: TaskCard) -> bool:
 
 
 def _needs(card: TaskCard) -> str:
-    return {"intents": "pip install 'xtremor[starter]'", "official": "--data DIR"}.get(card.source, card.source)
+    starter = "pip install 'xtremor[starter]'"
+    return {"intents": starter, "slots": starter, "official": "--data DIR"}.get(card.source, card.source)
 
 
 def _print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:

@@ -23,8 +23,8 @@ SCORING = Group("Scoring", sort_key=4)
 
 GENERALIZED_HELP = "Of xnli and pawsx: score every ordered pair of languages, a text in each (en+sw)."
 DATA_HELP = (
-    "Folder of XTREME-R files in the official layout; not for `intents`. Of a task of your own: labelled files to "
-    "score by language, a folder of files such as sw.csv, or sw.csv,de=german.csv."
+    "Folder of XTREME-R files in the official layout; not for `intents` and `slots`. Of a task of your own: labelled "
+    "files to score by language, a folder of files such as sw.csv, or sw.csv,de=german.csv."
 )
 
 

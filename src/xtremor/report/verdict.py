@@ -235,7 +235,7 @@ def _caveats(runs: Collection, summary: Summary) -> list[str]:
             "The encoder (multilingual-e5) was trained on translation pairs and tuned on labelled pairs such as "
             "natural-language inference, so transfer is not strictly zero-shot."
         )
-    if runs.task == "intents":
+    if runs.task in ("intents", "slots"):
         caveats.append(
             "The sentences are generated from templates: short commands about a home, which say little about free text."
         )

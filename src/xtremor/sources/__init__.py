@@ -28,7 +28,7 @@ def open_source(card: TaskCard, data: Path | None = None, **settings: Any) -> So
         UserError: a folder is missing, superfluous, or not of the layout.
     """
     # Imported here: a command that needs one source must not pay for, or depend on, the others.
-    if card.source == "intents":
+    if card.source in ("intents", "slots"):
         if settings.pop("generalized", False):
             raise _no_pairs(card)
         if data is not None:
@@ -36,8 +36,9 @@ def open_source(card: TaskCard, data: Path | None = None, **settings: Any) -> So
                 f"task {card.name} reads no folder (its data comes with xtremor[starter]); leave out --data"
             )
         from xtremor.sources.intents import IntentsSource
+        from xtremor.sources.slots import SlotsSource
 
-        return IntentsSource(**settings)
+        return (SlotsSource if card.source == "slots" else IntentsSource)(card, **settings)
     if card.source == "official":
         from xtremor.sources.official import layout, open_official
 

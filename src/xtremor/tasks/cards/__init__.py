@@ -14,7 +14,7 @@ from xtremor.tasks.cards.choice import XCOPA
 from xtremor.tasks.cards.classification import INTENTS, PAWSX, XNLI
 from xtremor.tasks.cards.retrieval import BUCC2018, LAREQA, MEWSLIX, TATOEBA
 from xtremor.tasks.cards.spans import MLQA, TYDIQA, XQUAD
-from xtremor.tasks.cards.tagging import PANX, UDPOS
+from xtremor.tasks.cards.tagging import PANX, SLOTS, UDPOS
 
 __all__ = ["BENCHMARKS", "all_cards", "card"]
 
@@ -22,6 +22,7 @@ _CARDS = {
     each.name: each
     for each in (
         INTENTS,
+        SLOTS,
         XNLI,
         PAWSX,
         XCOPA,
