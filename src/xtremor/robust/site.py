@@ -71,7 +71,8 @@ def embedding_block(model: nn.Module) -> Site:
     """
     backbone = getattr(model, "base_model", model)
     block = getattr(backbone, "embeddings", None)
-    if not isinstance(block, nn.Module):
+    # XLM calls the table of word vectors so, and adds positions to its output elsewhere.
+    if not isinstance(block, nn.Module) or block is model.get_input_embeddings():  # type: ignore[operator]
         raise UserError(
             f"--site embeddings: {type(model).__name__} has no embedding block as one module; use --site word"
         )
