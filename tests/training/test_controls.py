@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.commands import call, read_json, train_command
 from helpers.heads import HEADS, Head
 from helpers.problems import make_step, random_features
 from helpers.tiny import make_classifier
 
+from xtremor.cli.options import TrainOptions
 from xtremor.encoders.layers import layer_names, part_of
 from xtremor.errors import UserError
+from xtremor.quickstart import _flags
 from xtremor.robust.registry import MethodSettings, expected_passes
 from xtremor.training.adapt import Adaptation, frozen_names
 from xtremor.training.config import TrainSettings
@@ -198,6 +201,25 @@ def test_controls_go_with_every_head(head: Head, tmp_path: Path) -> None:
     )  # fmt: skip
     assert loop.totals.update == 9 and np.isfinite(loop.totals.final_loss)
     assert said["drift"]["parts"]["layer 1"]["l2"] == 0 < said["drift"]["parts"]["layer 2"]["l2"]
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_run_in_bf16_is_pulled_back_and_labelled(tiny_data: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    drifts = []
+    for alpha in ("1e-9", "1"):
+        options = ("--precision", "bf16", "--method", "pgd", "--l2-sp", alpha)
+        assert call(train_command(tiny_data, tiny_encoder, tmp_path / alpha, *options)) == 0
+        record = read_json(tmp_path / alpha / "run.json")
+        assert record["training"]["l2_sp"] == float(alpha) and record["arm"] == f"pgd-1-l2sp{float(alpha):g}"
+        drifts.append(record["drift"]["parts"]["embeddings"]["l2"])
+    assert drifts[0] > drifts[1] > 0
+
+
+def test_the_grid_hands_every_option_on() -> None:
+    options = TrainOptions(l2_sp=0.5, probe_epochs=1.0, freeze_layers=2, lora=4, lora_targets="query,key")
+    assert _flags(options) == [
+        "--l2-sp", "0.5", "--probe-epochs", "1.0", "--freeze-layers", "2", "--lora", "4", "--lora-targets", "query,key",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
