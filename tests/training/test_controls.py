@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.commands import call, read_json, train_command
+from helpers.commands import finish, read_json, start, train_command
 from helpers.heads import HEADS, Head
 from helpers.problems import make_step, random_features
 from helpers.tiny import make_classifier
@@ -205,10 +205,11 @@ def test_controls_go_with_every_head(head: Head, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("own_cache")
 def test_a_run_in_bf16_is_pulled_back_and_labelled(tiny_data: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    """In processes of their own: accelerate keeps the first precision of a process."""
     drifts = []
     for alpha in ("1e-9", "1"):
         options = ("--precision", "bf16", "--method", "pgd", "--l2-sp", alpha)
-        assert call(train_command(tiny_data, tiny_encoder, tmp_path / alpha, *options)) == 0
+        assert finish(start(train_command(tiny_data, tiny_encoder, tmp_path / alpha, *options), tmp_path / "log")) == 0
         record = read_json(tmp_path / alpha / "run.json")
         assert record["training"]["l2_sp"] == float(alpha) and record["arm"] == f"pgd-1-l2sp{float(alpha):g}"
         drifts.append(record["drift"]["parts"]["embeddings"]["l2"])
