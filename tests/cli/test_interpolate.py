@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.commands import call, read_json, train_command
+from helpers.own import reviews, train_own, write
 from helpers.tiny import write_encoder
 from safetensors.torch import load_file
 
@@ -70,6 +71,20 @@ def test_evaluate_and_report_take_it(home: Path, tiny_data: Path, tmp_path: Path
     assert call(["report", str(runs), "--output", str(tmp_path / "report")]) == 0
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert "pgd-1-interpolated0.5" in page and "training.interpolate is" in page
+
+
+def test_a_run_on_own_files(tiny_encoder: Path, tmp_path: Path) -> None:
+    """Its English dev rows were part of the training file, which is not read again."""
+    file, scored = (
+        write(reviews("en", 40), tmp_path / "stars.csv"),
+        write(reviews("sw", 9), tmp_path / "test" / "sw.csv"),
+    )
+    assert call(train_own(file, tiny_encoder, tmp_path / "run")) == 0
+    assert call(command(tmp_path, scored.parent, tmp_path / "half", run="run")) == 0
+    record = read_json(tmp_path / "half" / "run.json")
+    assert record["english_dev"] is None and record["own"] == read_json(tmp_path / "run" / "run.json")["own"]
+    assert "English dev was not scored again." in (tmp_path / "half/model/README.md").read_text(encoding="utf-8")
+    assert call(["evaluate", str(tmp_path / "half"), "--data", str(scored.parent)]) == 0
 
 
 def test_refusals_leave_nothing_behind(

@@ -227,6 +227,11 @@ def test_options_that_go_together(
         TrainSettings("any", lora=LoraSettings(2), controls=Controls(l2_sp=0.1))
 
 
+def test_frozen_layers_leave_nothing_to_adapt() -> None:
+    with pytest.raises(UserError, match="--lora has nothing to adapt: --freeze-layers freezes every layer"):
+        adapted(make_classifier(), controls=Controls(freeze_layers=2))
+
+
 def test_records_and_labels() -> None:
     for lora, label in (
         (LoraSettings(8), "lora8"),

@@ -52,6 +52,10 @@ class Adaptation:
             # The matrices of frozen layers get none.
             found = target_modules(model, lora)
             self.targets = [name for name in found if f"{name}.weight" in trained]
+            if not self.targets:
+                raise UserError(
+                    "--lora has nothing to adapt: --freeze-layers freezes every layer that it would go into"
+                )
             table = model.get_input_embeddings().weight  # type: ignore[operator]
             others = {name for name, parameter in model.named_parameters() if name in fresh or parameter is table}
             trained &= others | {f"{name}.weight" for name in self.targets}

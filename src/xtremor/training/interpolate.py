@@ -59,7 +59,10 @@ def _settings(before: RunFolder, record: dict[str, Any], share: float) -> TrainS
 
     if not before.model.is_dir():
         raise UserError(f"{before.path} keeps no model, which interpolation needs; train it without --no-keep-model")
-    settings = TrainSettings.from_dict(read_json(before.config)["settings"])
+    try:
+        settings = TrainSettings.from_dict(read_json(before.config)["settings"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{before.config}: its settings cannot be used ({error}); was the file edited?") from error
     if settings.controls.interpolate is not None:
         raise UserError(f"{before.path} is interpolated already; name the run that it was made from")
     if fingerprint(settings.encoder) != record["encoder"]["fingerprint"]:
@@ -97,8 +100,8 @@ def _write(
         "arm": settings.arm,
         "training": {**record["training"], **settings.controls.as_dict()},
         "english_dev": dev,
-        # The loss was that of other weights.
-        "warnings": doubts(0.0, math.inf, dev, kind.CONSTANT),
+        # The loss was that of other weights: it raises no doubt about these.
+        "warnings": record["warnings"] if dev is None else doubts(0.0, math.inf, dev, kind.CONSTANT),
         "interpolated_from": {"run": str(before.path), "command": record["command"], "created": record["created"]},
         "command": machine.command_line(),
         "created": machine.now(),
