@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from helpers.problems import gradients, make_step, random_features, reference_loss
-from helpers.tiny import KINDS, make_classifier
+from helpers.tiny import KINDS, MORE_KINDS, make_classifier
 
+from xtremor.errors import UserError
 from xtremor.robust.registry import MethodSettings
 from xtremor.training.embeddings import expand
 
-pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.parametrize("kind", KINDS)]
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.parametrize("kind", [*KINDS, *MORE_KINDS])]
 
 
 def features_of(kind: str) -> Any:
@@ -39,6 +40,10 @@ def test_plain_gradients_are_those_of_the_ordinary_model(kind: str) -> None:
 @pytest.mark.parametrize("site", ["word", "embeddings"])
 def test_perturbations_reach_the_loss(kind: str, site: str) -> None:
     model, features = make_classifier(kind), features_of(kind)
+    if site == "embeddings" and kind in ("xlm", "eurobert"):
+        with pytest.raises(UserError, match="has no embedding block as one module; use --site word"):
+            make_step(model, features, MethodSettings("noise", site=site))
+        return
     plain = make_step(model, features).run(np.arange(len(features.rows)), 0, 0, 1.0)[0].item()
     losses = {}
     for radius in (0.0, 0.2):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.commands import finish, start, train_command, wait_for
+from helpers.commands import assert_resumes, finish, start, train_command, wait_for
 from safetensors.torch import load_file
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -146,3 +146,24 @@ def test_a_run_that_keeps_no_model_is_scored_from_its_last_checkpoint(
 
     kept, lost = (polars.read_parquet(tmp_path / name / "predictions.parquet") for name in ("kept", "lost"))
     assert kept.equals(lost)
+
+
+# Probing takes the first 6 of 18 updates: killed in it, at its last update, and at the first after it.
+HELD = {
+    "all but a probe": (("--l2-sp", "0.1", "--l2-sp-head", "0.01", "--freeze-layers", "1", "--interpolate", "0.5"), 5),
+    "in the probe": (("--probe-epochs", "0.5"), 3),
+    "at the end of the probe": (("--probe-epochs", "0.5"), 6),
+    "after the probe": (("--probe-epochs", "0.5", "--l2-sp", "0.1"), 7),
+}
+
+
+@pytest.mark.parametrize(("options", "update"), HELD.values(), ids=HELD.keys())
+def test_controls_of_drift_resume_exactly(
+    options: tuple[str, ...], update: int, tiny_data: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    more = (*options, "--method", "pgd", "--checkpoint-seconds", "0")
+    assert_resumes(lambda run: train_command(tiny_data, tiny_encoder, run, *more), tmp_path, update)
+    records = [
+        json.loads((tmp_path / name / "run.json").read_text(encoding="utf-8")) for name in ("straight", "killed")
+    ]
+    assert records[0]["drift"] == records[1]["drift"] and records[0]["counts"] == records[1]["counts"]

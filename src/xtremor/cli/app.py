@@ -40,6 +40,15 @@ COMMANDS = {
         For example: `xtremor train --task intents --method pgd --radius 0.003 --output runs/pgd`
         """,
     ),
+    "interpolate": (
+        "xtremor.cli.interpolate:interpolate",
+        """Move a trained run's encoder part of the way back to its pretrained weights (WiSE-FT).
+
+        Nothing is trained, the head stays as it is. Writes a run folder of its own, for `evaluate` and `report`.
+
+        For example: `xtremor interpolate runs/plain --alpha 0.5 --output runs/plain-half`
+        """,
+    ),
     "evaluate": (
         "xtremor.cli.evaluate:evaluate",
         """Score a trained run in every language of its task.

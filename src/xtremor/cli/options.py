@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from xtremor.sources.base import Source
     from xtremor.tasks.base import TaskCard
     from xtremor.training.config import TrainSettings
+    from xtremor.training.lora import LoraSettings
 
 OWN = Group("Your own data", sort_key=1)
 METHOD = Group("Perturbation", sort_key=2)
 TRAINING = Group("Training", sort_key=3)
-SCORING = Group("Scoring", sort_key=4)
+DRIFT = Group("Drift and adapters", sort_key=4)
+SCORING = Group("Scoring", sort_key=5)
 
 GENERALIZED_HELP = "Of xnli and pawsx: score every ordered pair of languages, a text in each (en+sw)."
 DATA_HELP = (
@@ -184,11 +186,40 @@ class TrainOptions:
     clip: Annotated[float, Parameter(help="Largest gradient norm of an update.")] = 1.0
     freeze_embeddings: Annotated[bool, Parameter(negative=(), help="Keep the word embeddings as they are.")] = False
     precision: Annotated[str, Parameter(help="fp32 or bf16.")] = "fp32"
+    l2_sp: Annotated[
+        float | None,
+        Parameter(group=DRIFT, help="Alpha of L2-SP: the encoder is pulled back to its pretrained weights."),
+    ] = None
+    l2_sp_head: Annotated[float | None, Parameter(group=DRIFT, help="Beta of L2-SP: the new head is pulled to 0.")] = (
+        None
+    )
+    probe_epochs: Annotated[
+        float | None, Parameter(group=DRIFT, help="Epochs of the new head alone, plainly, before the schedule.")
+    ] = None
+    freeze_layers: Annotated[
+        int | None, Parameter(group=DRIFT, help="Keep embeddings and this many layers from below as they are.")
+    ] = None
+    interpolate: Annotated[
+        float | None,
+        Parameter(group=DRIFT, help="Keep this share of what training changed in the encoder (WiSE-FT), 0 to 1."),
+    ] = None
+    lora: Annotated[
+        int | None, Parameter(group=DRIFT, help="Rank of LoRA adapters, trained in place of the encoder (extra peft).")
+    ] = None
+    lora_alpha: Annotated[
+        float | None, Parameter(group=DRIFT, help="Adapters count alpha/rank (default 2 x rank).")
+    ] = None
+    lora_dropout: Annotated[float, Parameter(group=DRIFT, help="Dropout on the adapters' input.")] = 0.0
+    lora_targets: Annotated[
+        str | None,
+        Parameter(group=DRIFT, help="Names of matrices between commas (default: query and value of the attention)."),
+    ] = None
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None
 
     def settings(self, card: TaskCard, method: MethodSettings, seed: int) -> TrainSettings:
         """Checked settings of a run, the card's defaults filled in."""
         from xtremor.training.config import TrainSettings
+        from xtremor.training.controls import Controls
 
         check_threads(self.threads)
         own = {
@@ -198,7 +229,23 @@ class TrainOptions:
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)
             own[name] = getattr(card.defaults, name) if value is None else value
-        return TrainSettings(task=card.name, method=method, seed=seed, **own)
+        controls = Controls(**{name: getattr(self, name) for name in Controls.names()})
+        return TrainSettings(task=card.name, method=method, seed=seed, controls=controls, lora=self._adapters(), **own)
+
+    def _adapters(self) -> LoraSettings | None:
+        from xtremor.training.lora import LoraSettings, check_installed
+
+        if self.lora is None:
+            for name in ("lora_alpha", "lora_dropout", "lora_targets"):
+                if getattr(self, name) != getattr(type(self), name):
+                    raise UserError(f"--{name.replace('_', '-')} is about adapters; name their rank with --lora")
+            return None
+        targets = (self.lora_targets or "").split(",")
+        settings = LoraSettings(
+            self.lora, self.lora_alpha, self.lora_dropout, tuple(name.strip() for name in targets if name.strip())
+        )
+        check_installed()
+        return settings
 
 
 @Parameter(name="*", group=SCORING)

@@ -71,7 +71,9 @@ def embedding_block(model: nn.Module) -> Site:
     """
     backbone = getattr(model, "base_model", model)
     block = getattr(backbone, "embeddings", None)
-    if not isinstance(block, nn.Module):
+    words: Any = getattr(model, "get_input_embeddings", lambda: None)()
+    # XLM calls the table of word vectors so, and adds positions to its output elsewhere.
+    if not isinstance(block, nn.Module) or block is words:
         raise UserError(
             f"--site embeddings: {type(model).__name__} has no embedding block as one module; use --site word"
         )

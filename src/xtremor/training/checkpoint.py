@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,40 +33,53 @@ def save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state
 
 def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
     """Put a checkpoint's weights and moments in place and return its state; None where there is no checkpoint."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     path = folder / NAME
     if not path.exists():
         return None
-    try:
-        with safe_open(path, "pt") as opened:
-            state = json.loads((opened.metadata() or {})["state"])
-            moments = {key.partition("/")[0] for key in opened.keys()} - {"weight"}  # noqa: SIM118
-            for name, parameter in model.named_parameters():
-                if not parameter.requires_grad:
-                    continue
-                with torch.no_grad():
-                    parameter.copy_(opened.get_tensor(f"weight/{name}"))
-                if state["update"]:
-                    # Fused AdamW wants its step count, too, where the parameter is.
-                    optimizer.state[parameter] = {
-                        key: opened.get_tensor(f"{key}/{name}").to(parameter.device) for key in moments
-                    }
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{path}: not a checkpoint of this run ({error}); delete the file to train from the start"
-        ) from error
-    return dict(state)
+    with _explained(path), safe_open(path, "pt") as opened:
+        state = _state(opened)
+        moments = {key.partition("/")[0] for key in opened.keys()} - {"weight"}  # noqa: SIM118
+        for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            with torch.no_grad():
+                parameter.copy_(opened.get_tensor(f"weight/{name}"))
+            if state["update"]:
+                # Fused AdamW wants its step count, too, where the parameter is.
+                optimizer.state[parameter] = {
+                    key: opened.get_tensor(f"{key}/{name}").to(parameter.device) for key in moments
+                }
+    return state
 
 
 def peek(folder: Path) -> dict[str, Any] | None:
     """The state of a checkpoint without its tensors; None where there is none."""
     from safetensors import safe_open
 
-    if not (folder / NAME).exists():
+    path = folder / NAME
+    if not path.exists():
         return None
-    with safe_open(folder / NAME, "pt") as opened:
-        return dict(json.loads((opened.metadata() or {})["state"]))
+    with _explained(path), safe_open(path, "pt") as opened:
+        return _state(opened)
+
+
+def _state(opened: Any) -> dict[str, Any]:
+    return dict(json.loads((opened.metadata() or {})["state"]))
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """One sentence for a file that is not, or no longer, a checkpoint of this run."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{path}: not a checkpoint of this run ({error}); delete the file to train from the start"
+        ) from error
 
 
 def remove(folder: Path) -> None:

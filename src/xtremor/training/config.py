@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from xtremor.errors import UserError
 from xtremor.robust.registry import MethodSettings
+from xtremor.training.controls import Controls
+from xtremor.training.lora import LoraSettings
 
 PRECISIONS = ("fp32", "bf16")
 
@@ -36,6 +38,8 @@ class TrainSettings:
         clip: gradient norm that an update is clipped to.
         freeze_embeddings: keep the word-embedding table as it is.
         precision: ``fp32`` or ``bf16`` (autocast).
+        controls: what holds the encoder near its pretraining.
+        lora: adapters instead of the encoder's own matrices; None trains those.
     """
 
     task: str
@@ -55,6 +59,8 @@ class TrainSettings:
     clip: float = 1.0
     freeze_embeddings: bool = False
     precision: str = "fp32"
+    controls: Controls = field(default_factory=Controls)
+    lora: LoraSettings | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
@@ -76,10 +82,32 @@ class TrainSettings:
             raise UserError(f"--precision must be one of {', '.join(PRECISIONS)}, not '{self.precision}'")
         if self.accumulate > self.batch_size:
             raise UserError(f"--accumulate {self.accumulate} is more than the {self.batch_size} rows of an update")
+        if self.lora is not None and self.controls.l2_sp is not None:
+            raise UserError("--l2-sp holds the weights that --lora freezes; leave one of the two out")
+
+    @property
+    def arm(self) -> str:
+        """The method's label, and that of every control and of LoRA where they are on: ``pgd-1-l2sp0.01``."""
+        adapters = [] if self.lora is None else [self.lora.label]
+        return "-".join([self.method.arm, *self.controls.labels, *adapters])
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, the method resolved."""
-        return {**asdict(self), "method": self.method.as_dict()}
+        """Plain values, the method resolved; controls and LoRA only where they are on."""
+        recipe = {name: value for name, value in asdict(self).items() if name not in ("controls", "lora")}
+        adapters = {} if self.lora is None else self.lora.as_dict()
+        return {**recipe, "method": self.method.as_dict(), **self.controls.as_dict(), **adapters}
+
+    @staticmethod
+    def from_dict(recorded: dict[str, Any]) -> TrainSettings:
+        """The settings that `as_dict` recorded."""
+        own = {each.name for each in fields(TrainSettings)} - {"method", "controls", "lora"}
+        controls = {name: recorded[name] for name in Controls.names() if name in recorded}
+        return TrainSettings(
+            **{name: value for name, value in recorded.items() if name in own},
+            method=MethodSettings(**recorded["method"]),
+            controls=Controls(**controls),
+            lora=LoraSettings.from_dict(recorded),
+        )
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

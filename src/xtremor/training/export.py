@@ -85,7 +85,10 @@ def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) 
         method += f" ({', '.join(f'{key} {value}' for key, value in stated.items())})"
     dev = record["english_dev"]
     metric = dev.get("metric", "accuracy") if dev else ""
-    dev_line = f"English dev {metric}: {dev['score']:.2f} on {dev['items']} rows." if dev else "No English dev set."
+    no_dev = "English dev was not scored again." if "interpolated_from" in record else "No English dev set."
+    dev_line = f"English dev {metric}: {dev['score']:.2f} on {dev['items']} rows." if dev else no_dev
+    held = {**settings.controls.as_dict(), **({} if settings.lora is None else settings.lora.as_dict())}
+    held_line = f"Besides: {', '.join(f'{key} {value}' for key, value in held.items())}.\n" if held else ""
     pipeline, usage = _USE[card.category]
     warnings = "".join(f"\n> Warning: {sentence}.\n" for sentence in record["warnings"])
     notes = "".join(f"- {note}\n" for note in card.notes)
@@ -105,7 +108,7 @@ It is meant for zero-shot use in other languages. {dev_line}
 {settings.epochs:g} epochs, batch {settings.batch_size}, learning rate {settings.learning_rate:g} (head
 {settings.head_learning_rate:g}), {settings.max_length} tokens at most, the last step of a fixed schedule. Nothing was
 selected on a target language.
-
+{held_line}
 ```python
 {usage}
 ```

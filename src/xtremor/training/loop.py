@@ -18,10 +18,12 @@ import torch
 from xtremor.console import Progress, say
 from xtremor.errors import UserError
 from xtremor.paths import atomic_file, explained
+from xtremor.robust.methods import Plain
 from xtremor.robust.passes import PassCounts
 from xtremor.training import checkpoint
 from xtremor.training.batches import batches_from, updates_in
-from xtremor.training.config import TrainSettings
+from xtremor.training.config import TrainSettings, derived_seed
+from xtremor.training.drift import L2SP
 from xtremor.training.optimizer import make_optimizer, rate_share, set_rates
 from xtremor.training.step import BatchStep
 
@@ -38,7 +40,7 @@ class Totals:
     """What a run has done so far; part of every checkpoint.
 
     Attributes:
-        update: weight updates applied.
+        update: weight updates applied, those of linear probing included.
         examples: units of the features (rows, inputs, items) trained on, repeats counted.
         tokens: real tokens of those rows.
         seconds: time in the loop, over all processes that worked on the run.
@@ -71,6 +73,11 @@ class Loop:
         fresh: names of tensors that the encoder did not bring.
         folder: where checkpoint and log are written.
         checkpoint_seconds: time between checkpoints; results do not depend on it.
+        penalty: adds its gradient once an update, before clipping.
+
+    With linear probing the first ``probe`` updates train the tensors in ``fresh`` alone and plainly, so that every
+    method goes on from the same head; the schedule after them is that of a run without it: the same batches, dropout
+    and perturbations, a fresh optimizer and a warm-up of its own.
     """
 
     def __init__(
@@ -80,11 +87,20 @@ class Loop:
         fresh: list[str],
         folder: Path,
         checkpoint_seconds: float = 60.0,
+        penalty: L2SP | None = None,
     ) -> None:
         self.step, self.settings, self.folder = step, settings, folder
         self.checkpoint_seconds = checkpoint_seconds
         self.lengths = step.features.lengths
-        self.updates = updates_in(len(self.lengths), settings.batch_size, settings.epochs)
+        self.penalty, self.fresh = penalty, fresh
+        self.probe = updates_in(len(self.lengths), settings.batch_size, settings.controls.probe_epochs or 0.0)
+        self.updates = self.probe + updates_in(len(self.lengths), settings.batch_size, settings.epochs)
+        self.waiting: list[torch.nn.Parameter] = []
+        if self.probe:
+            named = step.model.named_parameters()
+            self.waiting = [each for name, each in named if each.requires_grad and name not in fresh]
+            for parameter in self.waiting:
+                parameter.requires_grad_(False)
         self.optimizer = make_optimizer(step.model, fresh, settings)
         self.totals = Totals()
 
@@ -97,9 +113,6 @@ class Loop:
         """
         self._resume()
         self.step.model.train()
-        batches = batches_from(
-            self.lengths, self.settings.batch_size, self.settings.seed, self.updates, self.totals.update
-        )
         started = saved = time.monotonic()
         tokens_before = self.totals.tokens
         before, first = self.totals.seconds, self.totals.update
@@ -109,7 +122,7 @@ class Loop:
             open(self.folder / LOG, "a", encoding="utf-8") as log,
             stop_request() as stopping,
         ):
-            for rows in batches:
+            for rows in self._batches():
                 loss, norm = self._update(rows)
                 now = time.monotonic()
                 self.totals.seconds = before + now - started
@@ -127,26 +140,44 @@ class Loop:
             self._save()
         return self.totals
 
+    def _batches(self) -> Iterator[np.ndarray]:
+        """The rows of every update that is left; where linear probing ends, everything else begins to be trained."""
+        size, seed = self.settings.batch_size, self.settings.seed
+        if self.probe and self.totals.update <= self.probe:
+            yield from batches_from(self.lengths, size, derived_seed(seed, "probe"), self.probe, self.totals.update)
+            self._end_probe()
+        yield from batches_from(self.lengths, size, seed, self.updates - self.probe, self.totals.update - self.probe)
+
+    def _end_probe(self) -> None:
+        for parameter in self.waiting:
+            parameter.requires_grad_(True)
+        self.optimizer = make_optimizer(self.step.model, self.fresh, self.settings)
+
     def _update(self, rows: np.ndarray) -> tuple[float, float]:
         """Gradients of all parts, one clip, one step."""
-        model, update = self.step.model, self.totals.update
+        # The schedule counts from 0, linear probing up to that from below: every draw is a function of this number.
+        model, update = self.step.model, self.totals.update - self.probe
+        probing = update < 0
         self.optimizer.zero_grad(set_to_none=True)
         loss, tokens, weights = 0.0, 0, self.step.features.weights
         for part, piece in enumerate(np.array_split(rows, min(self.settings.accumulate, len(rows)))):
             # By targets, not by rows: the parts' mean losses then add up to that of the whole batch.
             share = int(weights[piece].sum()) / int(weights[rows].sum())
-            trained, seen = self.step.run(piece, update, part, share)
+            trained, seen = self.step.run(piece, update, part, share, Plain() if probing else None)
             loss += float(trained) * share
             tokens += seen
+        if self.penalty is not None:
+            self.penalty.add_gradient()
         norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), self.settings.clip))
         if not (np.isfinite(loss) and np.isfinite(norm)):
             self._refuse(loss, norm)
-        set_rates(self.optimizer, rate_share(update, self.updates, self.settings.warmup))
+        done, of = (update + self.probe, self.probe) if probing else (update, self.updates - self.probe)
+        set_rates(self.optimizer, rate_share(done, of, self.settings.warmup))
         self.optimizer.step()
         self.totals.update += 1
         self.totals.examples += len(rows)
         self.totals.tokens += tokens
-        if self.totals.update > 0.9 * self.updates:
+        if update + 1 > 0.9 * (self.updates - self.probe):
             self.totals.tail_loss += loss
             self.totals.tail_updates += 1
         return loss, norm
@@ -172,6 +203,10 @@ class Loop:
         checkpoint.save(self.folder, self.step.model, self.optimizer, state)
 
     def _resume(self) -> None:
+        if self.probe:
+            saved = checkpoint.peek(self.folder)
+            if saved is not None and saved["update"] > self.probe:
+                self._end_probe()
         state = checkpoint.load(self.folder, self.step.model, self.optimizer)
         if state is None:
             with explained(self.folder):

@@ -238,6 +238,7 @@ def fit(
     import torch
     from accelerate import Accelerator
 
+    from xtremor.training.adapt import Adaptation, frozen_names
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
     from xtremor.training.step import BatchStep
@@ -247,8 +248,10 @@ def fit(
     if accelerator.num_processes > 1:
         raise UserError("training on several processes is not supported yet; start one process")
     pad_token = pad_of(prepared.tokenizer)
-    full, table = compact(model, prepared.features.rows.tokens, pad_token, not settings.freeze_embeddings)
+    frozen = frozen_names(model, settings)
+    full, table = compact(model, prepared.features.rows.tokens, pad_token, not (settings.freeze_embeddings or frozen))
     model.to(accelerator.device)
+    adaptation = Adaptation(model, settings, report.missing, frozen)
     model.train()
     step = BatchStep(
         model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
@@ -256,8 +259,9 @@ def fit(
     )  # fmt: skip
     # Not before: what is refused up to here leaves no folder behind.
     folder.claim(identity)
-    loop = Loop(step, settings, report.missing, folder.path, checkpoint_seconds)
+    loop = Loop(step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty)
     totals = loop.run(save_last=keep_state)
+    held = adaptation.finish()
     full.to(accelerator.device)
     expand(model, full, table)
     device = str(accelerator.device)
@@ -266,7 +270,7 @@ def fit(
         "task": prepared.card.name,
         "category": prepared.card.category,
         "texts": prepared.texts,
-        "arm": settings.method.arm,
+        "arm": settings.arm,
         "method": settings.method.as_dict(),
         "seed": settings.seed,
         "encoder": asdict(report),
@@ -280,6 +284,7 @@ def fit(
             **step.counts.as_dict(),
             "passes_relative_to_plain": expected_passes(settings.method) / 3,
         },
+        **held,
         "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
         "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
         "command": machine.command_line(),

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from xtremor.robust.methods import Method
 from xtremor.robust.passes import PassCounts, Passes
 from xtremor.robust.registry import MethodSettings, build
 from xtremor.robust.site import Site, embedding_block, mean_norm
@@ -69,8 +70,13 @@ class BatchStep:
         self.unit = unit
         self.method = build(method, unit, self.width)
 
-    def run(self, units: np.ndarray, update: int, part: int, weight: float) -> tuple[Tensor, int]:
-        """Add ``weight`` times the gradient of the mean loss over ``units``; return the loss and the real tokens."""
+    def run(
+        self, units: np.ndarray, update: int, part: int, weight: float, method: Method | None = None
+    ) -> tuple[Tensor, int]:
+        """Add ``weight`` times the gradient of the mean loss over ``units``; return the loss and the real tokens.
+
+        ``method`` takes the place of the run's own.
+        """
         rows = self.features.rows.take(self.features.rows_of(units))
         view = padded_view(rows, self.pad_token, self.accelerator.device)
         inputs = self.category.model_inputs(view.inputs)
@@ -97,7 +103,7 @@ class BatchStep:
             propagate=lambda value: self.accelerator.backward(value * weight),
             counts=self.counts,
         )
-        trained = self.method.step(passes)
+        trained = (method or self.method).step(passes)
         if vectors.grad is not None:
             self._scatter(index, vectors.grad)
         return trained, view.tokens.numel()

@@ -1,0 +1,163 @@
+"""Every architecture with every head: logits without padding, one update, and the folder that transformers loads."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from helpers.commands import call, train_command
+from helpers.heads import HEADS, Head
+from helpers.problems import make_step, padded_inputs, random_features, reference_loss
+from helpers.tiny import KINDS, LABELS, MORE_KINDS, make_config, make_tokenizer, vocabulary, write_encoder, write_mlqa
+from torch import Tensor
+
+from xtremor.encoders.load import load_task_model
+from xtremor.errors import UserError
+from xtremor.evaluation.predict import forward_batches
+from xtremor.robust.registry import MethodSettings
+from xtremor.tasks import classification
+from xtremor.tasks.base import TextExample
+from xtremor.tasks.features import Features
+from xtremor.training.config import TrainSettings
+from xtremor.training.embeddings import expand
+from xtremor.training.loop import Loop
+from xtremor.training.ragged import PaddedView
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def classes_right(outputs: Any, features: Features) -> np.ndarray:
+    """Rows whose best class is right."""
+    right: np.ndarray = outputs.logits.argmax(-1).numpy() == features.targets
+    return right
+
+
+PLAIN = Head(
+    classification, {"num_labels": len(LABELS)}, lambda rows, types: random_features(rows, types=types), reference_loss,
+    classes_right, "classifier.weight",
+)  # fmt: skip
+ALL = {"classification": PLAIN, **HEADS}
+ENCODERS = [*KINDS, *MORE_KINDS]
+METHODS = {"plain": MethodSettings(), "pgd": MethodSettings("pgd", radius=0.1)}
+
+
+def has_head(kind: str, head: Head) -> bool:
+    """Whether transformers has such a head for the architecture."""
+    return type(make_config(kind)) in getattr(transformers, head.category.AUTO_CLASS)._model_mapping
+
+
+BOTH = [
+    pytest.param(kind, head, id=f"{kind}-{name}")
+    for kind in ENCODERS
+    for name, head in ALL.items()
+    if has_head(kind, head)
+]
+
+
+def read(outputs: Any, row: int, length: int) -> Tensor:
+    """What a head says about one row: (...), of its real tokens where it answers for tokens."""
+    if "start_logits" in outputs:
+        return torch.stack([outputs.start_logits[row, :length], outputs.end_logits[row, :length]])
+    logits: Tensor = outputs.logits
+    if logits.ndim == 3:
+        return logits[row, :length]
+    return logits.flatten()[row] if logits.shape[0] == 1 and logits.numel() > 3 else logits[row]
+
+
+def by_row(head: Head, model: Any, features: Features) -> list[Tensor]:
+    """What predictions are made of: batches of like length, longest first, right-padded."""
+    found: list[Any] = [None] * len(features.rows)
+
+    def take(batch: np.ndarray, view: PaddedView, outputs: Any) -> None:
+        for place, row in enumerate(batch):
+            found[row] = read(outputs, place, int(features.rows.lengths[row]))
+
+    forward_batches(
+        model, features.rows, 0, torch.device("cpu"), take, batch_size=4, model_inputs=head.category.model_inputs
+    )
+    return found
+
+
+@pytest.mark.parametrize(("kind", "head"), BOTH)
+def test_a_row_gets_what_it_gets_alone_and_right_padded(kind: str, head: Head) -> None:
+    if kind == "convbert":
+        pytest.skip("its convolution reads padding: a row's logits depend on its batch, in transformers too")
+    model, features = head.model(kind).eval(), head.features(9, kind == "bert")
+    found, inputs = by_row(head, model, features), padded_inputs(features)
+    with torch.no_grad():
+        for row, length in enumerate(features.rows.lengths):
+            alone = {name: value[row : row + 1, :length] for name, value in inputs.items()}
+            expected = read(model(**head.category.model_inputs(alone)), 0, int(length))
+            assert torch.allclose(found[row], expected.view_as(found[row]), atol=1e-4), row
+        padded = model(**head.category.model_inputs(inputs))
+    for row, length in enumerate(features.rows.lengths):
+        assert torch.allclose(found[row], read(padded, row, int(length)), atol=1e-4), row
+
+
+@pytest.mark.parametrize("kind", ["bert", "xlm-roberta", "modernbert", "eurobert"])
+def test_left_padding_in_transformers_is_the_same_to_a_token(kind: str) -> None:
+    """Where positions are relative or counted over real tokens; BERT is told them."""
+    head = HEADS["tagging"]
+    model, features = head.model(kind).eval(), head.features(9, kind == "bert")
+    found, inputs = by_row(head, model, features), padded_inputs(features)
+    width = inputs["input_ids"].shape[1]
+    left = {name: torch.zeros_like(value) for name, value in inputs.items()}
+    for row, length in enumerate(features.rows.lengths):
+        for name, value in inputs.items():
+            left[name][row, width - length :] = value[row, :length]
+    if kind == "bert":
+        left["position_ids"] = (left["attention_mask"].cumsum(1) - 1).clamp(min=0)
+    with torch.no_grad():
+        logits = model(**left).logits
+    for row, length in enumerate(features.rows.lengths):
+        assert torch.allclose(found[row], logits[row, width - length :], atol=1e-4), row
+
+
+def test_the_side_on_which_a_tokenizer_pads_changes_no_input() -> None:
+    rows = [TextExample("t", "f", n, f"{n}", "en", (text,), LABELS[0]) for n, text in enumerate(vocabulary()[5:20])]
+    found = []
+    for side in ("left", "right"):
+        tokenizer = make_tokenizer()
+        tokenizer.padding_side = side
+        found.append(classification.featurize(rows, tokenizer, LABELS, 32).rows)
+    assert np.array_equal(found[0].tokens, found[1].tokens) and np.array_equal(found[0].offsets, found[1].offsets)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
+@pytest.mark.parametrize(("kind", "head"), BOTH)
+def test_an_update_is_made_and_the_folder_loads(kind: str, head: Head, method: MethodSettings, tmp_path: Path) -> None:
+    """The saved weights are the trained ones: transformers alone gives the same logits, and they have moved."""
+    model, features = head.model(kind), head.features(9, kind == "bert")
+    working = copy.deepcopy(model)
+    step = make_step(working, features, method, category=head.category)
+    settings = TrainSettings("any", method=method, epochs=1, batch_size=16, learning_rate=1e-2, warmup=0.0)
+    assert Loop(step, settings, [], tmp_path).run().update == 1
+    expand(step.model, working.get_input_embeddings(), step.table)
+    trained = by_row(head, step.model, features)
+    step.model.save_pretrained(tmp_path / "model")
+    loaded = getattr(transformers, head.category.AUTO_CLASS).from_pretrained(
+        tmp_path / "model", attn_implementation="eager"
+    )
+    weights = loaded.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in step.model.state_dict().items())
+    for one, other in zip(trained, by_row(head, loaded, features), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+    before = by_row(head, model, features)
+    assert not all(torch.allclose(one, other, atol=1e-3) for one, other in zip(trained, before, strict=True))
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_head_that_transformers_lacks_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    encoder, data = write_encoder(tmp_path / "encoder", "eurobert"), write_mlqa(tmp_path / "data")
+    said = "is a eurobert, for which transformers has no AutoModelForQuestionAnswering"
+    with pytest.raises(UserError, match=said):
+        load_task_model(str(encoder), "AutoModelForQuestionAnswering")
+    assert call(train_command(data, encoder, tmp_path / "run", "--task", "mlqa", "--max-length", "24")) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
+    missing = [(kind, name) for kind in ENCODERS for name, head in ALL.items() if not has_head(kind, head)]
+    assert missing == [("eurobert", "spans"), ("eurobert", "choice")]
