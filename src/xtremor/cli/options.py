@@ -169,7 +169,9 @@ class MethodOptions:
 class TrainOptions:
     """The recipe; what is left out comes from the task's card."""
 
-    encoder: Annotated[str, Parameter(help="Hub name, local folder, or `starter`.")] = "starter"
+    encoder: Annotated[str, Parameter(help="Hub name, local folder, run folder (its encoder alone), or `starter`.")] = (
+        "starter"
+    )
     epochs: Annotated[float | None, Parameter(help="Passes over the training rows; fractions are allowed.")] = None
     batch_size: Annotated[int | None, Parameter(help="Rows per weight update.")] = None
     accumulate: Annotated[int, Parameter(help="Micro-batches that an update's rows are split into.")] = 1
@@ -185,16 +187,17 @@ class TrainOptions:
     freeze_embeddings: Annotated[bool, Parameter(negative=(), help="Keep the word embeddings as they are.")] = False
     precision: Annotated[str, Parameter(help="fp32 or bf16.")] = "fp32"
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None
+    fresh_pooler: Annotated[
+        bool, Parameter(negative=(), help="Take the encoder alone, without its pretrained pooler, as from a run.")
+    ] = False
 
     def settings(self, card: TaskCard, method: MethodSettings, seed: int) -> TrainSettings:
         """Checked settings of a run, the card's defaults filled in."""
         from xtremor.training.config import TrainSettings
 
         check_threads(self.threads)
-        own = {
-            name: getattr(self, name)
-            for name in ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
-        }
+        shared = ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
+        own = {name: getattr(self, name) for name in (*shared, "fresh_pooler")}
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)
             own[name] = getattr(card.defaults, name) if value is None else value

@@ -36,6 +36,7 @@ class TrainSettings:
         clip: gradient norm that an update is clipped to.
         freeze_embeddings: keep the word-embedding table as it is.
         precision: ``fp32`` or ``bf16`` (autocast).
+        fresh_pooler: take nothing but the encoder's own tensors, as from an earlier stage, though it brings a pooler.
     """
 
     task: str
@@ -55,6 +56,7 @@ class TrainSettings:
     clip: float = 1.0
     freeze_embeddings: bool = False
     precision: str = "fp32"
+    fresh_pooler: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
@@ -78,8 +80,9 @@ class TrainSettings:
             raise UserError(f"--accumulate {self.accumulate} is more than the {self.batch_size} rows of an update")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, the method resolved."""
-        return {**asdict(self), "method": self.method.as_dict()}
+        """Plain values, the method resolved; ``fresh_pooler`` only where it is asked for, as in older records."""
+        values = {**asdict(self), "method": self.method.as_dict()}
+        return values if self.fresh_pooler else {key: values[key] for key in values if key != "fresh_pooler"}
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
