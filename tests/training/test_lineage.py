@@ -90,6 +90,9 @@ def test_three_stages_are_all_remembered(second: Path, tmp_path: Path, capsys: C
     assert "left behind: pooler, classifier" in capsys.readouterr().err
     found = read_json(tmp_path / "third" / "run.json")["lineage"]
     assert [(stage["arm"], stage["task"]) for stage in found["stages"]] == [("freelb-2", "xnli"), ("pgd-1", "xnli")]
+    card = (tmp_path / "third" / "model" / "README.md").read_text(encoding="utf-8")
+    assert "# panx, plain after pgd-1 on xnli after freelb-2 on xnli, seed 1" in card
+    assert f'base_model: "{found["encoder"]["name"]}"' in card and str(second) not in card.partition("Made by")[0]
     assert found == lineage_of(str(second))["lineage"] and found["encoder"]["resolved"].endswith("tiny")
 
 

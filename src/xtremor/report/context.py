@@ -33,7 +33,7 @@ def context(runs: Collection, places: Mapping[str, Place], summary: Summary, ver
     """Values for ``page.html.j2``."""
     what = word(runs.languages)
     arms = [arm.arm for arm in summary.trained]
-    encoder = runs.runs[0].info.get("encoder") or {}
+    encoder = runs.runs[0].encoder
     return {
         "task": runs.task,
         "split": runs.split,
@@ -139,7 +139,7 @@ def seen_title(runs: Collection) -> str:
 
 def owner_of(runs: Collection) -> str:
     """Whose pretraining text the language table speaks of, for the encoder of these runs."""
-    found = pretraining(runs.runs[0].info.get("encoder") or {})
+    found = pretraining(runs.runs[0].encoder)
     return found[1] if found else "the encoder's"
 
 
@@ -247,7 +247,7 @@ def distinct(runs: Collection, part: str) -> list[dict[str, str]]:
     """The different contents of a part of run.json in words, each with the arms it belongs to."""
     found: dict[str, list[str]] = {}
     for run in runs.runs:
-        values = run.info.get(part) or {}
+        values = run.encoder if part == "encoder" else run.info.get(part) or {}
         if part == "encoder":
             text = _encoder(values)
         elif part == "machine":
