@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 OWN = Group("Your own data", sort_key=1)
 METHOD = Group("Perturbation", sort_key=2)
 TRAINING = Group("Training", sort_key=3)
-SCORING = Group("Scoring", sort_key=4)
+STAGE = Group("Intermediate task", sort_key=4)
+SCORING = Group("Scoring", sort_key=5)
 
 GENERALIZED_HELP = "Of xnli and pawsx: score every ordered pair of languages, a text in each (en+sw)."
 DATA_HELP = (
@@ -202,6 +203,24 @@ class TrainOptions:
             value = getattr(self, name)
             own[name] = getattr(card.defaults, name) if value is None else value
         return TrainSettings(task=card.name, method=method, seed=seed, **own)
+
+
+@Parameter(name="*", group=STAGE)
+@dataclass(frozen=True)
+class StageOptions:
+    """Where the recipe of an intermediate task differs from the targets'."""
+
+    intermediate_epochs: Annotated[float | None, Parameter(help="As --epochs, for the intermediate task.")] = None
+    intermediate_batch_size: Annotated[int | None, Parameter(help="As --batch-size.")] = None
+    intermediate_learning_rate: Annotated[float | None, Parameter(help="As --learning-rate.")] = None
+    intermediate_head_learning_rate: Annotated[float | None, Parameter(help="As --head-learning-rate.")] = None
+    intermediate_max_length: Annotated[int | None, Parameter(help="As --max-length.")] = None
+    intermediate_train_rows: Annotated[int | None, Parameter(help="As --train-rows.")] = None
+
+    def recipe(self, common: TrainOptions) -> TrainOptions:
+        """The recipe of the intermediate task; what is not stated here is as in ``common``."""
+        stated = {each.name.removeprefix("intermediate_"): getattr(self, each.name) for each in fields(self)}
+        return replace(common, **{name: value for name, value in stated.items() if value is not None})
 
 
 @Parameter(name="*", group=SCORING)

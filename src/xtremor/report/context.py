@@ -33,7 +33,6 @@ def context(runs: Collection, places: Mapping[str, Place], summary: Summary, ver
     """Values for ``page.html.j2``."""
     what = word(runs.languages)
     arms = [arm.arm for arm in summary.trained]
-    encoder = runs.runs[0].encoder
     return {
         "task": runs.task,
         "split": runs.split,
@@ -41,7 +40,7 @@ def context(runs: Collection, places: Mapping[str, Place], summary: Summary, ver
         "what": what,
         "count": len(headline_codes(runs)),
         "estimand": estimand(runs),
-        "encoder": encoder.get("name") or encoder.get("resolved") or "not recorded",
+        "encoder": encoder_name(runs),
         "made": max((str(run.scored.get("created") or run.info.get("created") or "") for run in runs.runs), default="")[
             :10
         ],
@@ -69,6 +68,12 @@ def context(runs: Collection, places: Mapping[str, Place], summary: Summary, ver
         "colours": COLOURS,
         "ink": INK,
     }
+
+
+def encoder_name(runs: Collection) -> str:
+    """The pretrained encoder, as the user named it."""
+    encoder = runs.runs[0].encoder
+    return str(encoder.get("name") or encoder.get("resolved") or "not recorded")
 
 
 def interval(found: Estimate | None, sign: bool = False) -> str:
