@@ -57,11 +57,9 @@ def tokenizer_digest(folder: Path) -> str:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether there is a record of ours, or the ``config.json`` of a run, which names settings and no architecture."""
-    if (folder / RECORD).is_file():
-        return True
+    """Whether there is a record of ours, or the ``config.json`` of a run; that of a checkpoint names its architecture."""
     config = _read(folder / "config.json")
-    return "settings" in config and "model_type" not in config
+    return "model_type" not in config and ("settings" in config or (folder / RECORD).is_file())
 
 
 def _read(path: Path) -> dict:
