@@ -30,12 +30,14 @@ class Job:
         arguments: of the command line, without the program.
         work: its cost beside the other jobs', in any unit; used for the time left.
         done: share of the work that is finished, asked again and again.
+        after: names of the jobs that must have succeeded before this one starts; they come before it in the list.
     """
 
     name: str
     arguments: tuple[str, ...]
     work: float
     done: Callable[[], float]
+    after: tuple[str, ...] = ()
 
 
 def worker_count(jobs: int, asked: int | None) -> tuple[int, int]:
@@ -58,14 +60,18 @@ def run_jobs(jobs: Sequence[Job], workers: int, logs: Path, what: str) -> None:
     """
     logs.mkdir(parents=True, exist_ok=True)
     waiting = list(jobs)
+    for number, job in enumerate(jobs):
+        if not set(job.after) <= {each.name for each in jobs[:number]}:
+            raise ValueError(f"{job.name} waits for a job that does not come before it")
     running: dict[Job, subprocess.Popen[bytes]] = {}
     before = sum(job.work * job.done() for job in jobs)
     finished: set[str] = set()
     try:
         with Progress(what, sum(job.work for job in jobs), before) as progress:
             while waiting or running:
-                while waiting and len(running) < workers:
-                    job = waiting.pop(0)
+                ready = [job for job in waiting if finished.issuperset(job.after)]
+                for job in ready[: workers - len(running)]:
+                    waiting.remove(job)
                     running[job] = _start(job, logs)
                 time.sleep(POLL_SECONDS)
                 for job, process in list(running.items()):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xtremor.cli.options import BallOptions, MethodOptions, ScoringOptions, TaskOptions, TrainOptions
+from xtremor.cli.options import BallOptions, ScoringOptions, TaskOptions, TrainOptions
 from xtremor.console import say
-from xtremor.errors import UserError
 from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
+from xtremor.jobs import flag, flags, parse_methods, train_arguments
 from xtremor.launch import Job, run_jobs, share_of_run, worker_count
-from xtremor.robust.registry import METHODS, MethodSettings, expected_passes
+from xtremor.robust.registry import MethodSettings, expected_passes
 from xtremor.training.batches import updates_in
 from xtremor.training.folder import RunFolder, read_json
 
@@ -48,9 +48,7 @@ def run_grid(grid: Grid, output: Path, workers: int | None = None) -> GridResult
     from xtremor.evaluation.centroid import has_baseline
     from xtremor.report.page import build_report
 
-    settings = [parse_method(name, grid.ball) for name in grid.methods]
-    if len({each.arm for each in settings}) < len(settings):
-        raise UserError(f"--methods names a method twice: {', '.join(grid.methods)}")
+    settings = parse_methods(grid.methods, grid.ball)
     card, source = grid.task.open()
     first = grid.recipe.settings(card, settings[0], 1)
     examples = read_examples(
@@ -82,25 +80,12 @@ def run_grid(grid: Grid, output: Path, workers: int | None = None) -> GridResult
     return GridResult(files.page, {folder.name: read_json(RunFolder(folder).scores) for folder in folders})
 
 
-def parse_method(name: str, ball: BallOptions) -> MethodSettings:
-    """``plain``, ``pgd``, ``pgd-3``, ``noise-k``, ``noise-k3`` -> settings."""
-    base, steps = name, None
-    if name not in METHODS:
-        head, _, tail = name.rpartition("-")
-        if tail.isdecimal() and head in METHODS:
-            base, steps = head, int(tail)
-        elif name.startswith("noise-k") and name[7:].isdecimal():
-            base, steps = "noise-k", int(name[7:])
-    options = BallOptions() if base == "plain" else ball
-    return MethodOptions(method=base, steps=steps).settings(options)
-
-
 def baseline_job(grid: Grid, output: Path, rows: int) -> Job:
     """The frozen nearest-centroid baseline."""
     folder = output / "runs" / BASELINE
-    arguments = ["baseline", "--output", str(folder), *_flags(grid.task), *_flags(grid.scoring)]
+    arguments = ["baseline", "--output", str(folder), *flags(grid.task), *flags(grid.scoring)]
     for name in ("encoder", "train_rows", "max_length"):
-        arguments += _flag(name, getattr(grid.recipe, name), getattr(TrainOptions(), name))
+        arguments += flag(name, getattr(grid.recipe, name), getattr(TrainOptions(), name))
     return Job(BASELINE, tuple(arguments), rows, lambda: float((folder / "scores.json").exists()))
 
 
@@ -110,28 +95,8 @@ def training_job(
     """One run of the grid as a command that a user could type."""
     name = f"{method.arm}-seed{seed}"
     folder = output / "runs" / name
-    own = MethodOptions(method=method.name, steps=method.steps)
-    arguments = ["train", "--output", str(folder), "--seed", str(seed), "--evaluate"]
-    arguments += [*_flags(grid.task), *_flags(own), *_flags(grid.recipe), *_flags(grid.scoring)]
-    arguments += _flags(grid.ball) if method.name != "plain" else []
-    arguments += [] if grid.keep_model else ["--no-keep-model"]
+    arguments = train_arguments(folder, seed, method, grid.task, grid.ball, grid.recipe, grid.scoring, grid.keep_model)
     # Work in forward passes over one row.
     training = trained_rows * expected_passes(method)
     done = share_of_run(folder, updates, training / (training + items))
     return Job(name, tuple(arguments), training + items, done)
-
-
-def _flags(options: Any) -> list[str]:
-    """The options that differ from their defaults, as a user would type them."""
-    found: list[str] = []
-    for each in fields(options):
-        if each.name != "threads":
-            found += _flag(each.name, getattr(options, each.name), each.default)
-    return found
-
-
-def _flag(name: str, value: Any, default: Any) -> list[str]:
-    if value == default:
-        return []
-    flag = f"--{name.replace('_', '-')}"
-    return [flag] if value is True else [flag, str(value)]

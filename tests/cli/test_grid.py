@@ -13,7 +13,8 @@ from helpers.commands import call
 from xtremor.cli.app import app
 from xtremor.cli.options import BallOptions, MethodOptions, ScoringOptions, TaskOptions, TrainOptions
 from xtremor.errors import UserError
-from xtremor.quickstart import Grid, baseline_job, parse_method, training_job
+from xtremor.jobs import parse_method
+from xtremor.quickstart import Grid, baseline_job, training_job
 from xtremor.tasks.cards import card
 
 TASK = TaskOptions("xnli", Path("some data"))

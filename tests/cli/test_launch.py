@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from helpers.commands import wait_for
 
+from xtremor import launch
 from xtremor.errors import UserError
 from xtremor.launch import Job, run_jobs, share_of_run, worker_count
 
@@ -61,8 +63,6 @@ def test_a_failing_job_is_told_and_ends_the_others(tmp_path: Path) -> None:
 
 
 def test_a_job_ended_by_a_signal_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xtremor import launch
-
     begin = launch._start
 
     def killed(each: Job, logs: Path) -> subprocess.Popen[bytes]:
@@ -73,6 +73,39 @@ def test_a_job_ended_by_a_signal_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(launch, "_start", killed)
     with pytest.raises(UserError, match=r"it was ended by signal 9 \(memory may have run out; try --workers 1\)"):
         run_jobs([job("one", "methods")], 1, tmp_path / "logs", "working")
+
+
+def test_a_job_waits_for_those_that_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a free worker all the time; a job that waits does not hold up those behind it."""
+    begun, running = [], set()
+
+    class Instant:
+        returncode = 0
+
+        def __init__(self, name: str) -> None:
+            self.name, self.asked = name, 0
+
+        def poll(self) -> int | None:
+            # The first job is slow.
+            self.asked += 1
+            if self.name == "first" and self.asked < 3:
+                return None
+            running.discard(self.name)
+            return 0
+
+    def begin(each: Job, logs: Path) -> Instant:
+        assert not running & set(each.after)
+        begun.append(each.name)
+        running.add(each.name)
+        return Instant(each.name)
+
+    monkeypatch.setattr(launch, "_start", begin)
+    monkeypatch.setattr(launch, "POLL_SECONDS", 0.0)
+    jobs = [job("first"), replace(job("needs it"), after=("first",)), job("free"), job("free too")]
+    run_jobs(jobs, 2, tmp_path / "logs", "working")
+    assert begun == ["first", "free", "free too", "needs it"]
+    with pytest.raises(ValueError, match="needs it waits for a job that does not come before it"):
+        run_jobs(jobs[1:], 2, tmp_path / "logs", "working")
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to look for processes")
@@ -112,8 +145,6 @@ def test_share_of_a_run(tmp_path: Path) -> None:
 
 
 def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    from xtremor import launch
-
     monkeypatch.setattr(launch.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(launch, "_free_gib", lambda: 100.0)
     assert worker_count(13, None) == (8, 1) and worker_count(2, None) == (2, 4) and worker_count(13, 3) == (3, 2)

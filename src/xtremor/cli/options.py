@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +21,8 @@ OWN = Group("Your own data", sort_key=1)
 METHOD = Group("Perturbation", sort_key=2)
 TRAINING = Group("Training", sort_key=3)
 DRIFT = Group("Drift and adapters", sort_key=4)
-SCORING = Group("Scoring", sort_key=5)
+STAGE = Group("Intermediate task", sort_key=5)
+SCORING = Group("Scoring", sort_key=6)
 
 GENERALIZED_HELP = "Of xnli and pawsx: score every ordered pair of languages, a text in each (en+sw)."
 DATA_HELP = (
@@ -171,7 +172,9 @@ class MethodOptions:
 class TrainOptions:
     """The recipe; what is left out comes from the task's card."""
 
-    encoder: Annotated[str, Parameter(help="Hub name, local folder, or `starter`.")] = "starter"
+    encoder: Annotated[str, Parameter(help="Hub name, local folder, run folder (its encoder alone), or `starter`.")] = (
+        "starter"
+    )
     epochs: Annotated[float | None, Parameter(help="Passes over the training rows; fractions are allowed.")] = None
     batch_size: Annotated[int | None, Parameter(help="Rows per weight update.")] = None
     accumulate: Annotated[int, Parameter(help="Micro-batches that an update's rows are split into.")] = 1
@@ -215,6 +218,9 @@ class TrainOptions:
         Parameter(group=DRIFT, help="Names of matrices between commas (default: query and value of the attention)."),
     ] = None
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None
+    fresh_pooler: Annotated[
+        bool, Parameter(negative=(), help="Take the encoder alone, without its pretrained pooler, as from a run.")
+    ] = False
 
     def settings(self, card: TaskCard, method: MethodSettings, seed: int) -> TrainSettings:
         """Checked settings of a run, the card's defaults filled in."""
@@ -222,10 +228,8 @@ class TrainOptions:
         from xtremor.training.controls import Controls
 
         check_threads(self.threads)
-        own = {
-            name: getattr(self, name)
-            for name in ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
-        }
+        shared = ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
+        own = {name: getattr(self, name) for name in (*shared, "fresh_pooler")}
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)
             own[name] = getattr(card.defaults, name) if value is None else value
@@ -246,6 +250,24 @@ class TrainOptions:
         )
         check_installed()
         return settings
+
+
+@Parameter(name="*", group=STAGE)
+@dataclass(frozen=True)
+class StageOptions:
+    """Where the recipe of an intermediate task differs from the targets'."""
+
+    intermediate_epochs: Annotated[float | None, Parameter(help="As --epochs, for the intermediate task.")] = None
+    intermediate_batch_size: Annotated[int | None, Parameter(help="As --batch-size.")] = None
+    intermediate_learning_rate: Annotated[float | None, Parameter(help="As --learning-rate.")] = None
+    intermediate_head_learning_rate: Annotated[float | None, Parameter(help="As --head-learning-rate.")] = None
+    intermediate_max_length: Annotated[int | None, Parameter(help="As --max-length.")] = None
+    intermediate_train_rows: Annotated[int | None, Parameter(help="As --train-rows.")] = None
+
+    def recipe(self, common: TrainOptions) -> TrainOptions:
+        """The recipe of the intermediate task; what is not stated here is as in ``common``."""
+        stated = {each.name.removeprefix("intermediate_"): getattr(self, each.name) for each in fields(self)}
+        return replace(common, **{name: value for name, value in stated.items() if value is not None})
 
 
 @Parameter(name="*", group=SCORING)

@@ -32,13 +32,12 @@ def quickstart(
     scoring: ScoringOptions = DEFAULTS[3],
 ) -> None:
     """Compare the methods over several seeds and write a report."""
+    from xtremor.jobs import split_names
     from xtremor.quickstart import Grid, run_grid
 
     if seeds < 1:
         raise UserError(f"--seeds must be at least 1, not {seeds}")
-    names = tuple(name.strip() for name in methods.split(",") if name.strip())
-    if not names:
-        raise UserError("--methods names no method; write names between commas, for example plain,pgd")
+    names = split_names(methods, "--methods", "method", "plain,pgd")
     result = run_grid(Grid(names, seeds, task, ball, recipe, scoring, keep_model), output, workers)
     say(f"report: {result.page}")
     if json_:

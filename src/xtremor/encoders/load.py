@@ -9,14 +9,16 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xtremor.encoders import hub
+from xtremor.encoders import boundary, hub
 from xtremor.encoders.cards import CARDS, EncoderCard, hub_id, known_encoders
 from xtremor.encoders.checkpoint import check_folder, checkpoint_names, read_config, weight_files
 from xtremor.encoders.fingerprint import folder_fingerprint
 from xtremor.encoders.report import LoadReport
+from xtremor.encoders.runs import model_folder, run_of
 from xtremor.encoders.starter import starter_folder
 from xtremor.errors import UserError, unknown
 
@@ -40,6 +42,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 def resolve(name: str) -> str:
     """Return the folder of an encoder: the decoded starter, a local folder, or a hub repository in the hub's cache.
 
+    Of a run folder it is the trained model in it.
     ``starter`` is decoded and a hub repository downloaded on first use. The folder has been checked: config,
     tokenizer and safetensors weights are there.
 
@@ -79,7 +82,9 @@ def load_encoder(name: str) -> tuple[nn.Module, LoadReport]:
     return load_task_model(name, "AutoModel")
 
 
-def load_task_model(name: str, auto_class_name: str, **config_overrides: Any) -> tuple[nn.Module, LoadReport]:
+def load_task_model(
+    name: str, auto_class_name: str, encoder_only: bool = False, **config_overrides: Any
+) -> tuple[nn.Module, LoadReport]:
     """Load an encoder with a task head in fp32, in eval mode.
 
     Tensors that the checkpoint lacks are drawn from torch's global generator: seed it before the call.
@@ -87,6 +92,8 @@ def load_task_model(name: str, auto_class_name: str, **config_overrides: Any) ->
     Args:
         name: ``starter``, a known name, a hub id or a local folder.
         auto_class_name: for example ``"AutoModelForSequenceClassification"``.
+        encoder_only: take nothing but the encoder's own tensors from the checkpoint, even where a head or a pooler
+            would fit, and check that (`xtremor.encoders.boundary`).
         config_overrides: entries of the config, for example ``num_labels=3``.
 
     Raises:
@@ -100,18 +107,10 @@ def load_task_model(name: str, auto_class_name: str, **config_overrides: Any) ->
 
     auto_class = getattr(transformers, auto_class_name)
     with _quiet():
-        try:
-            config, unused = transformers.AutoConfig.from_pretrained(
-                folder, trust_remote_code=False, return_unused_kwargs=True, **config_overrides
-            )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(f"{folder / 'config.json'} cannot be used ({_first_line(error)})") from error
-        if unused:
-            raise ValueError(f"not in the config of a {config.model_type}: {', '.join(unused)}")
-        if type(config) not in auto_class._model_mapping:
-            raise UserError(
-                f"encoder '{name}' is a {config.model_type}, for which transformers has no {auto_class_name}"
-            )
+        config = _head_config(folder, name, auto_class_name, config_overrides)
+        if encoder_only:
+            boundary.without_labels(config, config_overrides)
+        drawn = torch.get_rng_state()
         try:
             model, info = auto_class.from_pretrained(
                 folder,
@@ -125,7 +124,62 @@ def load_task_model(name: str, auto_class_name: str, **config_overrides: Any) ->
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"encoder '{name}' cannot be loaded from {folder} ({_first_line(error)})") from error
-    return model, _report(name, folder, model, info)
+        report = _report(name, folder, model, info)
+        return _encoder_alone(model, report, folder, drawn) if encoder_only else (model, report)
+
+
+def skeleton(name: str, auto_class_name: str) -> nn.Module:
+    """The task model without weights (on the meta device): what can be known of it before anything is loaded.
+
+    Raises:
+        UserError: as `load_task_model` where the architecture is at fault.
+    """
+    folder = Path(resolve(name))
+    _refuse_remote_code(folder, name)
+    import torch
+    import transformers
+
+    with _quiet(), torch.device("meta"):
+        config = _head_config(folder, name, auto_class_name, {})
+        model: nn.Module = getattr(transformers, auto_class_name).from_config(config)
+    return model
+
+
+def is_task_model(name: str) -> bool:
+    """Whether an encoder is a run of ours or any other model with a head trained on some task."""
+    folder = Path(resolve(name))
+    return run_of(folder) is not None or boundary.is_task_model(folder)
+
+
+def _head_config(folder: Path, name: str, auto_class_name: str, overrides: dict[str, Any]) -> Any:
+    """The checkpoint's configuration, for an architecture that has the head."""
+    import transformers
+
+    try:
+        config, unused = transformers.AutoConfig.from_pretrained(
+            folder, trust_remote_code=False, return_unused_kwargs=True, **overrides
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{folder / 'config.json'} cannot be used ({_first_line(error)})") from error
+    if unused:
+        raise ValueError(f"not in the config of a {config.model_type}: {', '.join(unused)}")
+    if type(config) not in getattr(transformers, auto_class_name)._model_mapping:
+        raise UserError(f"encoder '{name}' is a {config.model_type}, for which transformers has no {auto_class_name}")
+    return config
+
+
+def _encoder_alone(model: Any, report: LoadReport, folder: Path, drawn: Any) -> tuple[nn.Module, LoadReport]:
+    """The same with everything but the encoder fresh; ``drawn`` is the generator as it was before the load."""
+    import torch
+
+    fresh = set(model.state_dict()) - set(boundary.encoder_tensors(model))
+    if fresh - set(report.missing):
+        torch.set_rng_state(drawn)
+        model = boundary.encoder_alone(model).eval()
+    found = boundary.check_crossing(model, folder, own=run_of(folder) is not None)
+    missing = [name for name in model.state_dict() if name in fresh]
+    loaded = len(model.state_dict()) - len(missing)
+    return model, replace(report, missing=missing, loaded=loaded, unexpected=found["left_behind"], boundary=found)
 
 
 def _report(name: str, folder: Path, model: Any, info: dict[str, Any]) -> LoadReport:
@@ -147,15 +201,8 @@ def _report(name: str, folder: Path, model: Any, info: dict[str, Any]) -> LoadRe
 
 def _check_backbone(folder: Path, model: Any, names: list[str], absent: set[str], mismatched: set[str]) -> None:
     """Refuse a checkpoint without the encoder's own tensors; a pooler or a buffer of positions may be missing."""
-    inner = model.base_model is not model
-    prefix = f"{model.base_model_prefix}." if inner else ""
-    needed = [
-        tensor
-        for tensor in names
-        if tensor.startswith(prefix)
-        and "pooler" not in tensor.split(".")
-        and not tensor.endswith(("position_ids", "token_type_ids"))
-    ]
+    own = set(boundary.encoder_tensors(model))
+    needed = [name for name in names if name in own and not name.endswith(("position_ids", "token_type_ids"))]
     lacking = [tensor for tensor in needed if tensor in absent]
     if not lacking:
         return
@@ -178,7 +225,7 @@ def _locate(name: str) -> Path:
         return starter_folder()
     folder = Path(name).expanduser()
     if folder.exists():
-        return folder
+        return model_folder(folder)
     known = hub_id(name)
     if known is not None:
         return hub.snapshot(known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class LoadReport:
         missing: names of tensors of the model that are newly initialised.
         unexpected: names of tensors of the checkpoint that the model has no place for.
         fingerprint: digest of config and weights, or the commit of a hub repository.
+        boundary: where the encoder alone was taken, the result of `xtremor.encoders.boundary.check_crossing`.
     """
 
     name: str
@@ -29,6 +31,7 @@ class LoadReport:
     missing: list[str]
     unexpected: list[str]
     fingerprint: str
+    boundary: dict[str, Any] | None = None
 
     def sentences(self) -> str:
         """Say in one or two lines what was loaded, what is new and what was left unused."""
@@ -38,7 +41,8 @@ class LoadReport:
         if self.missing:
             rest.append(f"{', '.join(_parts(self.missing))} newly initialised")
         if self.unexpected:
-            rest.append(f"{_tensors(len(self.unexpected))} unused: {', '.join(_parts(self.unexpected))}")
+            word = "left behind" if self.boundary else "unused"
+            rest.append(f"{_tensors(len(self.unexpected))} {word}: {', '.join(_parts(self.unexpected))}")
         return first + (f"\n{'; '.join(rest)}" if rest else "; nothing missing, nothing unused")
 
 

@@ -23,6 +23,7 @@ from xtremor.sources.base import Source
 from xtremor.sources.own import own_record
 from xtremor.tasks.base import TaskCard
 from xtremor.training.folder import FORMAT, RunFolder, read_json, write_json
+from xtremor.training.lineage import lineage_of
 
 ARM = "nearest centroid"
 
@@ -126,6 +127,7 @@ def run_baseline(
         "peak_memory_mb": machine.peak_memory_mb(),
         "english_dev": None,
         "warnings": [],
+        **lineage_of(encoder),
     }
     folder.claim(identity)
     write_json(folder.record, record)

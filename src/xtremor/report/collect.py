@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xtremor.errors import UserError
+from xtremor.report import lineage
 from xtremor.report.compare import arms_must_agree, differences_between_arms
 from xtremor.report.records import Run, read_info, read_run
 
@@ -144,6 +145,7 @@ def _checked(runs: list[Run]) -> Collection:
                 )
     languages = _common_languages(runs, notices)
     notices.extend(differences_between_arms(runs))
+    notices.extend(lineage.notices(runs))
     roles = ("plain", "noise", "robust", "frozen")
     arms = list(dict.fromkeys(run.arm for run in runs))
     runs.sort(key=lambda run: (roles.index(run.role), arms.index(run.arm), run.seed))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from xtremor.errors import UserError
+from xtremor.report import lineage
 
 if TYPE_CHECKING:
     from xtremor.report.records import Run
@@ -15,12 +16,16 @@ _FREE = ("seed", "task", "encoder", "method", "updates", "output", "device", "th
 
 
 def configuration(run: Run) -> dict[str, Any]:
-    """What defines an arm, flat: method, encoder and training settings (``training.epochs`` -> 2)."""
+    """What defines an arm, flat: method, encoder, training settings (``training.epochs`` -> 2), earlier stages."""
     flat = {f"method.{key}": value for key, value in run.info["method"].items()}
     for key, value in (run.info.get("training") or {}).items():
         if key not in _FREE and not isinstance(value, dict | list):
             flat[f"training.{key}"] = value
-    encoder = run.info.get("encoder") or {}
+    flat |= lineage.configuration(run.info)
+    if lineage.stages(run.info):
+        # After a stage nothing but the encoder is ever taken, asked for or not.
+        flat["training.fresh_pooler"] = True
+    encoder = run.encoder
     flat["encoder"] = encoder.get("fingerprint") or encoder.get("resolved") or encoder.get("name")
     return flat
 
@@ -59,10 +64,13 @@ def differences_between_arms(runs: Sequence[Run]) -> list[str]:
     notices: list[str] = []
     if not trained:
         return notices
-    for key in sorted({key for run in trained for key in configuration(run) if not key.startswith("method.")}):
+    facts = [(run.arm, configuration(run)) for run in trained]
+    for key in sorted({key for _, found in facts for key in found if not _of_the_arm(key)}):
         values: dict[str, list[str]] = {}
-        for run in trained:
-            values.setdefault(_show(configuration(run).get(key)), []).append(run.arm)
+        for arm, found in facts:
+            # To have a stage or not is what arms are for; those that share one should have trained it alike.
+            if key in found or not key.startswith("stage "):
+                values.setdefault(_show(found.get(key)), []).append(arm)
         if len(values) > 1:
             said = "; ".join(f"{value} in {', '.join(dict.fromkeys(arms))}" for value, arms in values.items())
             notices.append(f"The arms differ in more than the method: {key} is {said}.")
@@ -75,6 +83,11 @@ def differences_between_arms(runs: Sequence[Run]) -> list[str]:
     if len({_machine(run) for run in trained}) > 1:
         notices.append("The runs were made on different machines: do not compare their times.")
     return notices
+
+
+def _of_the_arm(key: str) -> bool:
+    """Whether arms are meant to differ in this: the method of any stage."""
+    return key.startswith("method.") or (key.startswith("stage ") and (").method." in key or key.endswith(").arm")))
 
 
 def _versions(run: Run) -> str:

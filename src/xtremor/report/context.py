@@ -33,7 +33,6 @@ def context(runs: Collection, places: Mapping[str, Place], summary: Summary, ver
     """Values for ``page.html.j2``."""
     what = word(runs.languages)
     arms = [arm.arm for arm in summary.trained]
-    encoder = runs.runs[0].info.get("encoder") or {}
     return {
         "task": runs.task,
         "split": runs.split,
@@ -41,7 +40,7 @@ def context(runs: Collection, places: Mapping[str, Place], summary: Summary, ver
         "what": what,
         "count": len(headline_codes(runs)),
         "estimand": estimand(runs),
-        "encoder": encoder.get("name") or encoder.get("resolved") or "not recorded",
+        "encoder": encoder_name(runs),
         "made": max((str(run.scored.get("created") or run.info.get("created") or "") for run in runs.runs), default="")[
             :10
         ],
@@ -69,6 +68,12 @@ def context(runs: Collection, places: Mapping[str, Place], summary: Summary, ver
         "colours": COLOURS,
         "ink": INK,
     }
+
+
+def encoder_name(runs: Collection) -> str:
+    """The pretrained encoder, as the user named it."""
+    encoder = runs.runs[0].encoder
+    return str(encoder.get("name") or encoder.get("resolved") or "not recorded")
 
 
 def interval(found: Estimate | None, sign: bool = False) -> str:
@@ -139,7 +144,7 @@ def seen_title(runs: Collection) -> str:
 
 def owner_of(runs: Collection) -> str:
     """Whose pretraining text the language table speaks of, for the encoder of these runs."""
-    found = pretraining(runs.runs[0].info.get("encoder") or {})
+    found = pretraining(runs.runs[0].encoder)
     return found[1] if found else "the encoder's"
 
 
@@ -247,7 +252,7 @@ def distinct(runs: Collection, part: str) -> list[dict[str, str]]:
     """The different contents of a part of run.json in words, each with the arms it belongs to."""
     found: dict[str, list[str]] = {}
     for run in runs.runs:
-        values = run.info.get(part) or {}
+        values = run.encoder if part == "encoder" else run.info.get(part) or {}
         if part == "encoder":
             text = _encoder(values)
         elif part == "machine":

@@ -66,7 +66,7 @@ def build_report(runs: Sequence[Path], out: Path, task: str | None = None, pictu
     if out.suffix in (".html", ".htm") or (out.exists() and not out.is_dir()):
         raise UserError(f"{out} is no folder; name a folder for the page, the charts and the table")
     found = collect(runs, task)
-    places = describe(found.languages, found.runs[0].info.get("encoder") or {})
+    places = describe(found.languages, found.runs[0].encoder)
     summary = summarise(found, places)
     verdict = conclude(found, summary)
     made = {"index.html": render(found, places, summary, verdict).encode()}

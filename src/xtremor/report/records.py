@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xtremor.errors import UserError
+from xtremor.report import lineage
 
 FORMAT = 1
 
@@ -21,7 +22,7 @@ class Run:
         folder: where it lies.
         task: name of the task.
         split: which split was scored.
-        arm: label that runs of the same configuration share.
+        arm: label that runs of the same configuration share, earlier stages of training included.
         seed: training seed.
         scores: language -> score in ``unit``.
         items: language -> number of scored items.
@@ -40,6 +41,16 @@ class Run:
     scored: dict[str, Any]
 
     @property
+    def encoder(self) -> dict[str, Any]:
+        """What is recorded of the pretrained encoder, from before any stage."""
+        return lineage.root(self.info)
+
+    @property
+    def treatment(self) -> dict[str, Any]:
+        """Settings of the method that the arm is about: the last one that is not plain, in this run or before it."""
+        return lineage.treatment(self.info)
+
+    @property
     def method(self) -> str:
         """Name of the method."""
         return str(self.info["method"]["name"])
@@ -47,9 +58,12 @@ class Run:
     @property
     def role(self) -> str:
         """What the arm is in a comparison: ``plain``, ``noise``, ``robust`` or ``frozen`` (not trained)."""
-        if self.method in ("plain", "centroid"):
-            return {"plain": "plain", "centroid": "frozen"}[self.method]
-        return "noise" if self.method.startswith("noise") else "robust"
+        if self.method == "centroid":
+            return "frozen"
+        name = str(self.treatment["name"])
+        if name == "plain":
+            return "plain"
+        return "noise" if name.startswith("noise") else "robust"
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -61,6 +75,8 @@ def read_info(folder: Path) -> dict[str, Any]:
     _must(path, info, "seed", int)
     method = _must(path, info, "method", dict)
     _must(path, method, "name", str, "method.")
+    if info.get("lineage") is not None and not lineage.is_lineage(info["lineage"]):
+        raise UserError(f"{path}: lineage is not what `xtremor train` writes; restore the file or make the run again")
     return info
 
 
@@ -90,7 +106,7 @@ def read_run(folder: Path, info: dict[str, Any]) -> Run:
         if not math.isfinite(scores[code]):
             raise UserError(f"{path}: {where}score is not a finite number; run `xtremor evaluate {folder}` again")
     split = str(scored.get("split", "test"))
-    return Run(folder, info["task"], split, info["arm"], info["seed"], scores, items, info, scored)
+    return Run(folder, info["task"], split, lineage.label(info), info["seed"], scores, items, info, scored)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

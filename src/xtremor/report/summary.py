@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from xtremor.languages import is_english
+from xtremor.report import lineage
 from xtremor.report.collect import Collection
 from xtremor.report.groups import groups, headline_codes
 from xtremor.report.places import Place
@@ -64,7 +65,7 @@ class Contrast:
     Attributes:
         treatment: arm.
         control: arm.
-        against: ``plain`` or ``noise``.
+        against: ``plain`` (the reference arm), ``standard`` (the same stages, all plain) or ``noise``.
         difference: paired by seed; None when the arms share no seed.
         holm: p-value adjusted for all contrasts of the report.
     """
@@ -140,17 +141,31 @@ def means(runs: Collection, arm: str, codes: Sequence[str]) -> dict[int, float]:
 
 
 def twin(runs: Collection, arm: str) -> str | None:
-    """The random-noise arm that differs least from a robust arm: equal radius, then equal steps, weigh most."""
-    method = runs.of(arm)[0].info["method"]
+    """The random-noise arm that differs least from a robust arm: equal radius, then equal steps, weigh most.
+
+    Both were perturbed in the same stages of training.
+    """
+    own = runs.of(arm)[0]
+    method = own.treatment
     averaged = method["name"] == "freelb"
 
     def likeness(label: str) -> tuple[bool, bool, bool]:
-        other = runs.of(label)[0].info["method"]
+        other = runs.of(label)[0].treatment
         alike = [other.get(key) == method.get(key) for key in ("radius", "steps")]
         return alike[0], (other["name"] == "noise-k") == averaged, alike[1]
 
-    noises = [label for label in runs.arms if runs.of(label)[0].role == "noise"]
-    return max(noises, key=likeness, default=None)
+    noises = [runs.of(label)[0] for label in runs.arms if runs.of(label)[0].role == "noise"]
+    alike = [run.arm for run in noises if lineage.treated(run.info) == lineage.treated(own.info)]
+    return max(alike, key=likeness, default=None)
+
+
+def standard(runs: Collection, arm: str) -> str | None:
+    """The arm with the same stages of training, all of them plain; None where there is none, or no earlier stage."""
+    own = runs.of(arm)[0].info
+    wanted = tuple((task, True) for task, _ in lineage.treated(own))
+    if len(wanted) == 1 or lineage.treated(own) == wanted:
+        return None
+    return next((label for label in runs.arms if lineage.treated(runs.of(label)[0].info) == wanted), None)
 
 
 def _arm(runs: Collection, arm: str, plain: str | None, places: Mapping[str, Place]) -> ArmSummary:
@@ -214,6 +229,10 @@ def _contrasts(runs: Collection, plain: str | None) -> tuple[Contrast, ...]:
     for arm in runs.arms:
         if plain and arm != plain and runs.of(arm)[0].role != "frozen":
             pairs.append((arm, plain, "plain"))
+    for arm in runs.arms:
+        control = standard(runs, arm)
+        if control and control != plain:
+            pairs.append((arm, control, "standard"))
     for arm in runs.arms:
         control = twin(runs, arm) if runs.of(arm)[0].role == "robust" else None
         if control:

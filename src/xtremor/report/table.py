@@ -40,7 +40,7 @@ def markdown_table(runs: Collection, rows: Literal["languages", "arms"] = "langu
 
 def markdown_summary(runs: Collection) -> str:
     """The summary by arm: averages with t-intervals, differences to plain, counted passes, time."""
-    places = describe(runs.languages, runs.runs[0].info.get("encoder") or {})
+    places = describe(runs.languages, runs.runs[0].encoder)
     summary = summarise(runs, places)
     above = f"{word(runs.languages).capitalize()} above {summary.plain}"
     head = ["Arm", "Seeds", "English", "Without English", "95% t-interval", "Low-resource", above, "Lowest"]

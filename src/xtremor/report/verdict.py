@@ -226,7 +226,7 @@ def _caveats(runs: Collection, summary: Summary) -> list[str]:
     if any(is_english(code) for code in runs.languages):
         caveats.append("English is the training language: it is left out of every average and shown apart.")
     caveats.extend(_item_caveat(runs, summary))
-    encoders = {str(pretraining(run.info.get("encoder") or {})): run.info.get("encoder") or {} for run in runs.runs}
+    encoders = {str(pretraining(run.encoder)): run.encoder for run in runs.runs}
     named = " ".join(
         str(e.get(key) or "").rsplit("/", 1)[-1] for e in encoders.values() for key in ("name", "resolved")
     )

@@ -40,6 +40,7 @@ class TrainSettings:
         precision: ``fp32`` or ``bf16`` (autocast).
         controls: what holds the encoder near its pretraining.
         lora: adapters instead of the encoder's own matrices; None trains those.
+        fresh_pooler: take nothing but the encoder's own tensors, as from an earlier stage, though it brings a pooler.
     """
 
     task: str
@@ -61,6 +62,7 @@ class TrainSettings:
     precision: str = "fp32"
     controls: Controls = field(default_factory=Controls)
     lora: LoraSettings | None = None
+    fresh_pooler: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
@@ -92,8 +94,9 @@ class TrainSettings:
         return "-".join([self.method.arm, *self.controls.labels, *adapters])
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, the method resolved; controls and LoRA only where they are on."""
-        recipe = {name: value for name, value in asdict(self).items() if name not in ("controls", "lora")}
+        """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
+        hidden = {"controls", "lora"} | ({"fresh_pooler"} if not self.fresh_pooler else set())
+        recipe = {name: value for name, value in asdict(self).items() if name not in hidden}
         adapters = {} if self.lora is None else self.lora.as_dict()
         return {**recipe, "method": self.method.as_dict(), **self.controls.as_dict(), **adapters}
 

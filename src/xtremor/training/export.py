@@ -92,16 +92,19 @@ def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) 
     pipeline, usage = _USE[card.category]
     warnings = "".join(f"\n> Warning: {sentence}.\n" for sentence in record["warnings"])
     notes = "".join(f"- {note}\n" for note in card.notes)
-    base = HUB_IDS.get(settings.encoder, settings.encoder)
+    past = record.get("lineage") or {"encoder": {"name": settings.encoder}, "stages": []}
+    root = past["encoder"]["name"]
+    base = HUB_IDS.get(root, root)
+    stages = "".join(f" after {each['arm']} on {each['task']}" for each in reversed(past["stages"]))
     return f"""---
 library_name: transformers
 pipeline_tag: {pipeline}
 base_model: {json.dumps(base, ensure_ascii=False)}
 tags: [xtremor, robust-training, cross-lingual]
 ---
-# {card.name}, {record["arm"]}, seed {settings.seed}
+# {card.name}, {record["arm"]}{stages}, seed {settings.seed}
 {warnings}
-`{record["encoder"]["architecture"]}` from `{settings.encoder}`, fine-tuned with the method {method}
+`{record["encoder"]["architecture"]}` from `{root}`{stages}, fine-tuned with the method {method}
 on {record["training"]["rows"]:,} English rows of {card.name} ({card.title}; {card.train}).
 It is meant for zero-shot use in other languages. {dev_line}
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from xtremor import machine
 from xtremor.console import say, warn
+from xtremor.encoders.runs import tokenizer_digest
 from xtremor.errors import UserError
 from xtremor.robust.registry import expected_passes
 from xtremor.sources.base import Source
@@ -24,6 +25,7 @@ from xtremor.training import checkpoint
 from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.folder import FORMAT, RunFolder, write_json
 from xtremor.training.learning import doubts, english_dev
+from xtremor.training.lineage import lineage_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -132,10 +134,12 @@ def _train(
     started = time.monotonic()
     model, report = make_model(settings, prepared)
     say(report.sentences())
+    ancestry = lineage_of(settings.encoder)
     check_positions(model, settings.max_length)
     record = fit(settings, prepared, model, report, folder, identity, checkpoint_seconds, keep_state)
     record["data"] = asdict(source.record())
     record["own"] = own_record(source)
+    record |= ancestry
     record["seconds"]["preparing"] = time.monotonic() - started - record["seconds"]["this_process"]
     record["english_dev"] = english_dev(settings, prepared, source, model)
     guess = prepared.category.guess_loss(prepared.features)
@@ -147,6 +151,7 @@ def _train(
         from xtremor.training.export import write_model
 
         write_model(folder, model, prepared.tokenizer, settings, prepared.card, record)
+        record["tokenizer"] = tokenizer_digest(folder.model)
     record["peak_memory_mb"] = machine.peak_memory_mb()
     write_json(folder.record, record)
     if not keep_state:
@@ -192,14 +197,22 @@ def features_digest(features: Features) -> str:
 
 
 def make_model(settings: TrainSettings, prepared: Prepared) -> tuple[nn.Module, LoadReport]:
-    """The encoder with a fresh head; the head depends on the seed alone, not on the method."""
+    """The encoder with a fresh head; the head depends on the seed alone, not on the method.
+
+    Of a model that was trained on a task, ours or anybody's, the encoder alone is taken.
+    """
     import torch
 
-    from xtremor.encoders.load import load_task_model
+    from xtremor.encoders.boundary import check_vocabulary
+    from xtremor.encoders.load import is_task_model, load_task_model
 
     torch.manual_seed(derived_seed(settings.seed, "head"))
     config = prepared.category.head_config(prepared.labels)
-    return load_task_model(settings.encoder, prepared.category.AUTO_CLASS, **config)
+    alone = settings.fresh_pooler or is_task_model(settings.encoder)
+    model, report = load_task_model(settings.encoder, prepared.category.AUTO_CLASS, alone, **config)
+    if alone:
+        check_vocabulary(model, prepared.tokenizer, report.resolved)
+    return model, report
 
 
 def positions_of(model: nn.Module) -> int | None:

@@ -1,0 +1,95 @@
+"""What a task asks of a run, found out before anything is trained: whether it can be, and how much work it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xtremor.cli.options import ScoringOptions, TaskOptions, TrainOptions
+from xtremor.errors import UserError
+from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
+from xtremor.robust.registry import MethodSettings
+from xtremor.sources.base import Source
+from xtremor.tasks.base import TaskCard
+from xtremor.training.folder import RunFolder, read_json
+
+# Rows that are tokenised to know how long the rows of a task are.
+SAMPLE = 200
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A task that can be trained on, and scored where it is to be.
+
+    Attributes:
+        card, options: of the task; as it is named to a command.
+        scoring: what is scored, cut to the languages that the task has; None where nothing is.
+        training_tokens: tokens that all epochs go over together, estimated.
+        scored_tokens: tokens of the rows to be scored, estimated as if they were as long as the training rows.
+        updates: weight updates, estimated.
+    """
+
+    card: TaskCard
+    options: TaskOptions
+    scoring: ScoringOptions | None
+    training_tokens: float
+    scored_tokens: float
+    updates: int
+
+    @property
+    def name(self) -> str:
+        """Of the task."""
+        return self.card.name
+
+    def refuse_other_run(self, folder: Path, recipe: TrainOptions, method: MethodSettings, seed: int) -> None:
+        """Raise UserError where ``folder`` holds something else than this run, finished or not."""
+        settings = recipe.settings(self.card, method, seed).as_dict()
+        there = RunFolder(folder)
+        there.check({**(read_json(there.config) if there.config.exists() else {}), "settings": settings})
+
+
+def open_task(name: str, data: Path | None, recipe: TrainOptions, scoring: ScoringOptions | None) -> Opened:
+    """Read what a run of the task would read, and refuse what it would refuse.
+
+    Raises:
+        UserError: the task, its files, a language, the encoder or an option of the recipe cannot be used.
+    """
+    from xtremor.encoders.load import load_tokenizer, skeleton
+    from xtremor.tasks.cards import card as find_card
+    from xtremor.tasks.category import category
+    from xtremor.training.batches import updates_in
+    from xtremor.training.run import check_positions, draw
+
+    # The starter's tasks come without a folder, and may go before or behind one that has it.
+    options = TaskOptions(name, data if find_card(name).source == "official" else None)
+    card, source = options.open()
+    settings = recipe.settings(card, MethodSettings(), 1)
+    kind = category(card.category)
+    check_positions(skeleton(settings.encoder, kind.AUTO_CLASS), settings.max_length)
+    items = 0
+    if scoring is not None:
+        scoring = _for_task(scoring, card, source)
+        chosen = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
+        items = sum(map(len, read_examples(card, source, chosen)[1].values()))
+    rows = draw(source.examples("train", "en"), settings.train_rows, settings.rows_seed)
+    sample = draw(rows, SAMPLE, 0)
+    # Decoding the starter, or fetching from the hub, happens here once and not in every worker.
+    features = kind.featurize(sample, load_tokenizer(settings.encoder), source.labels(), settings.max_length)
+    length = features.lengths.sum() / len(sample)
+    updates = updates_in(round(len(rows) * len(features.lengths) / len(sample)), settings.batch_size, settings.epochs)
+    return Opened(card, options, scoring, len(rows) * settings.epochs * length, items * length, updates)
+
+
+def _for_task(scoring: ScoringOptions, card: TaskCard, source: Source) -> ScoringOptions:
+    """The same with those of the languages that the task has: targets differ in them."""
+    codes = scoring.codes()
+    if codes is None:
+        return scoring
+    known = card.languages or tuple(source.languages(scoring.split or card.splits[0]))
+    kept = [code for code in codes if code in known]
+    if not kept:
+        raise UserError(
+            f"--languages names none of {card.name}'s, which `xtremor languages --task {card.name}` lists: "
+            f"{', '.join(codes)}"
+        )
+    return replace(scoring, languages=",".join(kept))

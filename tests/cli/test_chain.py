@@ -1,0 +1,278 @@
+"""Two stages in one command: the first trained once and used by every target, resumed without doing anything twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.commands import call, finish, read_json, start
+from helpers.tiny import make_model, make_tokenizer, write_mlqa, write_panx, write_xcopa, write_xnli
+
+from xtremor import launch
+from xtremor.chain import Chain, plan
+from xtremor.cli.app import app
+from xtremor.cli.options import BallOptions, MethodOptions, ScoringOptions, StageOptions, TaskOptions, TrainOptions
+from xtremor.encoders.load import fingerprint
+from xtremor.launch import Job
+from xtremor.tasks.cards import card
+
+pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
+Captured = pytest.CaptureFixture[str]
+TARGETS = ("xnli", "panx", "xcopa", "mlqa")
+
+
+class Forked:
+    """A worker like those of `launch`, forked from a process that has imported all that is slow."""
+
+    def __init__(self, arguments: list[str], log: Path, kill: Any) -> None:
+        self.process = start(arguments, log, kill)
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self, timeout: float) -> int | None:
+        return finish(self.process, timeout)
+
+    def terminate(self) -> None:
+        self.process.terminate()
+
+    def kill(self) -> None:
+        self.process.kill()
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Names of the jobs ``started``, in order; ``kill``: name of a job -> when it kills itself."""
+    told: dict[str, Any] = {"started": [], "kill": {}}
+
+    def begin(job: Job, logs: Path) -> Forked:
+        told["started"].append(job.name)
+        return Forked(list(job.arguments), launch._log(job, logs), told["kill"].get(job.name))
+
+    monkeypatch.setattr(launch, "_start", begin)
+    monkeypatch.setattr(launch, "POLL_SECONDS", 0.02)
+    return told
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four tasks, small, in the official layout."""
+    folder = tmp_path_factory.mktemp("chain") / "data"
+    write_xnli(folder, train=48, scored=6, languages=("en", "sw"))
+    write_panx(folder, train=16, languages=("en", "sw"))
+    write_xcopa(folder, train=16, languages=("sw",))
+    write_mlqa(folder, train=16, scored=4, languages=("en",))
+    return folder
+
+
+def command(data: Path, encoder: Path, output: Path, targets: str, *more: str) -> list[str]:
+    return [
+        "chain", "--intermediate", "xnli", "--targets", targets, "--data", str(data), "--encoder", str(encoder),
+        "--output", str(output), "--languages", "en,sw", "--max-length", "99", "--epochs", "1", "--batch-size", "8",
+        "--learning-rate", "1e-2", "--workers", "1", "--threads", "1", "--seeds", "1", *more,
+    ]  # fmt: skip
+
+
+def test_one_first_stage_serves_four_targets(
+    data: Path, tiny_encoder: Path, tmp_path: Path, workers: dict[str, Any], capsys: Captured
+) -> None:
+    arguments = command(data, tiny_encoder, tmp_path, ",".join(TARGETS), "--method", "freelb", "--json")
+    assert call(arguments) == 0
+    assert workers["started"] == [
+        "xnli-freelb-2-seed1", *(f"{target}-plain-after-freelb-2-on-xnli-seed1" for target in TARGETS)
+    ]  # fmt: skip
+    assert [path.name for path in tmp_path.glob("intermediate/*/*")] == ["freelb-2-seed1"]
+    first = tmp_path / "intermediate" / "xnli" / "freelb-2-seed1"
+    assert not (first / "scores.json").exists() and (first / "model").is_dir()
+    said = capsys.readouterr()
+    assert "xnli, then xnli, panx, xcopa, mlqa: 1 runs of the first stage, 4 of the second" in said.err
+    scores = json.loads(said.out)
+    for target in TARGETS:
+        run = tmp_path / "runs" / target / "plain-after-freelb-2-on-xnli-seed1"
+        record = read_json(run / "run.json")
+        (stage,) = record["lineage"]["stages"]
+        assert stage["fingerprint"] == fingerprint(str(first)) and stage["arm"] == "freelb-2"
+        found = record["encoder"]["boundary"]
+        assert found["equal"] == found["encoder_tensors"] > 30 and found["fresh"]
+        assert record["training"]["fresh_pooler"] and not (run / "model").exists()
+        assert scores[target][run.name] == read_json(run / "scores.json")
+        page = tmp_path / "report" / target / "index.html"
+        assert "plain after freelb-2 on xnli" in page.read_text(encoding="utf-8")
+    assert list(scores["xcopa"][run.name]["languages"]) == ["sw"]
+    assert list(scores["panx"][run.name]["languages"]) == ["en", "sw"]
+    overview = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert all(f'href="{target}/index.html"' in overview for target in TARGETS)
+
+
+def test_killed_it_goes_on_without_training_anything_twice(
+    data: Path, tiny_encoder: Path, tmp_path: Path, workers: dict[str, Any], capsys: Captured
+) -> None:
+    """A target is killed as it writes its record; what was finished is asked again, and has nothing to do."""
+    output = tmp_path / "chain"
+    arguments = command(data, tiny_encoder, output, "panx", "--methods", "plain,pgd", "--direct")
+    victim = "panx-plain-after-plain-on-xnli-seed1"
+    workers["kill"] = {victim: ("run.json", 1, "before")}
+    assert call(arguments) == 2
+    assert f"{victim}: it was ended by signal {signal.SIGKILL.value}" in capsys.readouterr().err
+    done = ["xnli-plain-seed1", "xnli-pgd-1-seed1", "panx-plain-seed1"]
+    assert workers["started"] == [*done, victim]
+    logs = {path: path.stat().st_mtime_ns for path in output.rglob("log.jsonl")}
+    workers["kill"], workers["started"] = {}, []
+    assert call(arguments) == 0
+    assert workers["started"] == [*done, victim, "panx-plain-after-pgd-1-on-xnli-seed1"]
+    for name in done:
+        assert "already finished, nothing to train" in (output / "logs" / f"{name}.log").read_text(encoding="utf-8")
+    assert all(path.stat().st_mtime_ns == before for path, before in logs.items() if victim[5:] not in str(path))
+    assert sorted(path.name for path in (output / "runs" / "panx").iterdir()) == [
+        "plain-after-pgd-1-on-xnli-seed1", "plain-after-plain-on-xnli-seed1", "plain-seed1",
+    ]  # fmt: skip
+    page = (output / "report" / "panx" / "index.html").read_text(encoding="utf-8")
+    assert "more than the method" not in page and "plain after pgd-1 on xnli" in page
+    # The same folder with another recipe is refused before anything starts.
+    workers["started"] = []
+    assert call([*arguments, "--warmup", "0.3"]) == 2
+    assert "holds a run of another configuration (settings.warmup: 0.1 there, 0.3 here)" in capsys.readouterr().err
+    assert workers["started"] == []
+
+
+def bound(job: Job) -> dict[str, Any]:
+    """What the command line makes of a job's arguments."""
+    return app.parse_args(list(job.arguments), exit_on_error=False, print_error=False)[1].arguments
+
+
+def chain_of(data: Path, encoder: Path, **changes: Any) -> Chain:
+    recipe = TrainOptions(str(encoder), epochs=3.0, batch_size=8, max_length=99, freeze_embeddings=True)
+    stated: dict[str, Any] = {
+        "intermediate": "xnli", "targets": ("panx",), "data": data, "methods": ("plain",),
+        "target_methods": ("plain",), "seeds": 1, "direct": False, "ball": BallOptions(), "recipe": recipe,
+        "stage": StageOptions(), "scoring": ScoringOptions(languages="en,sw"),
+    }  # fmt: skip
+    return Chain(**{**stated, **changes})
+
+
+def test_jobs_say_what_was_asked(data: Path, tiny_encoder: Path) -> None:
+    ball, stage = BallOptions(radius=0.02, norm="linf"), StageOptions(2.0, 4, 1e-5, 1e-4, 32, 40)
+    chain = chain_of(
+        data, tiny_encoder, methods=("freelb-3",), target_methods=("plain", "pgd"), seeds=2, direct=True, ball=ball,
+        stage=stage, keep_model=True,
+    )  # fmt: skip
+    planned = list(plan(chain, Path("out")))
+    assert len(planned) == 2 * (1 + 2 * 2) and [each.target for each in planned[:3]] == [None, "panx", "panx"]
+    first, found = planned[0], bound(planned[0].job)
+    assert str(first.folder) == "out/intermediate/xnli/freelb-3-r0.02-linf-seed1"
+    method = found["method"].settings(found["ball"])
+    settings = found["recipe"].settings(card("xnli"), method, found["seed"])
+    assert (settings.epochs, settings.batch_size, settings.learning_rate, settings.head_learning_rate) == (
+        2,
+        4,
+        1e-5,
+        1e-4,
+    )
+    assert (settings.max_length, settings.train_rows, settings.freeze_embeddings) == (32, 40, True)
+    assert (settings.encoder, settings.fresh_pooler, method.arm) == (str(tiny_encoder), False, "freelb-3-r0.02-linf")
+    assert "evaluate" not in found and "keep_model" not in found
+    direct, after = bound(planned[2].job), bound(planned[4].job)
+    assert str(planned[4].folder) == "out/runs/panx/pgd-1-r0.02-linf-after-freelb-3-r0.02-linf-on-xnli-seed1"
+    assert planned[4].job.after == (first.job.name,) and planned[2].job.after == ()
+    assert direct["recipe"] == TrainOptions(
+        str(tiny_encoder), 3.0, 8, max_length=99, freeze_embeddings=True, fresh_pooler=True
+    )
+    assert after["recipe"].encoder == str(first.folder) and after["recipe"].fresh_pooler
+    assert after["scoring"] == chain.scoring and after["evaluate"] and "keep_model" not in after
+    assert after["task"] == TaskOptions("panx", data) and after["ball"] == ball
+    assert bound(planned[3].job).get("method", MethodOptions()) == MethodOptions()
+
+
+def task_tokens(data: Path) -> list[list[str]]:
+    """Words and special tokens of each training row of XNLI; the tiny tokenizer splits at spaces."""
+    rows = (data / "xnli" / "train-en.tsv").read_text(encoding="utf-8").split("\n")[:-1]
+    return [["[CLS]", *" ".join(row.split("\t")[:2]).split(" "), "[SEP]", "[SEP]"] for row in rows]
+
+
+def test_work_is_counted_in_tokens_and_passes(data: Path, tiny_encoder: Path) -> None:
+    chain = chain_of(data, tiny_encoder, methods=("plain", "freelb"), targets=("panx", "mlqa"))
+    planned = list(plan(chain, Path("out")))
+    plain, freelb, panx, mlqa = (each.job for each in planned[:4])
+    assert freelb.work == 2 * plain.work
+    # 48 pairs of short texts; 16 questions on paragraphs of up to 60 words, 4 of them scored.
+    tokens = sum(map(len, task_tokens(data)))
+    assert plain.work == pytest.approx(3 * 3 * tokens)
+    assert panx.work > 3 * 3 * 16 * 5 and mlqa.work > 3 * 3 * 16 * 20
+    assert [job.done() for job in (plain, panx)] == [0.0, 0.0]
+
+
+def test_several_tasks_at_once_are_passed_on(data: Path, tiny_encoder: Path) -> None:
+    chain = chain_of(data, tiny_encoder, intermediate="xnli,panx")
+    first, second = plan(chain, Path("out"))
+    single = next(iter(plan(chain_of(data, tiny_encoder), Path("out"))))
+    assert first.job.arguments[first.job.arguments.index("--task") + 1] == "xnli,panx"
+    assert str(first.folder) == "out/intermediate/xnli+panx/plain-seed1" and first.job.work > single.job.work
+    assert second.folder.name == "plain-after-plain-on-xnli+panx-seed1"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--targets", "panx,panx"], "--targets names a task twice: panx, panx"),
+        (["--targets", ","], "--targets names no task"),
+        (["--intermediate", "xnly"], "unknown task 'xnly'"),
+        (["--methods", "freelb,freelb-2"], "--methods names a method twice"),
+        (["--target-method", "pgd,pgd"], "--target-method names a method twice"),
+        (["--seeds", "0"], "--seeds must be at least 1"),
+        (["--languages", "zz"], "--languages names none of panx's, which `xtremor languages --task panx` lists: zz"),
+        (["--languages", "en,zz"], "--languages names 'zz', in which no task of --targets is scored"),
+        (["--languages", "de"], "test-de.tsv"),
+        (["--targets", "udpos"], "udpos"),
+        (["--max-length", "200"], "--max-length 200 is more than the 140 positions"),
+        (["--intermediate-max-length", "200"], "--max-length 200 is more than the 140 positions"),
+        (["--epochs", "0"], "--epochs must be a number greater than 0"),
+        (["--encoder", "no/such/folder"], "encoder folder no/such/folder does not exist"),
+    ],
+)
+def test_what_is_refused_before_anything_starts(
+    data: Path, tiny_encoder: Path, tmp_path: Path, workers: dict[str, Any], capsys: Captured, more: list[str],
+    message: str,
+) -> None:  # fmt: skip
+    stated = command(data, tiny_encoder, tmp_path / "out", "panx")
+    for name, value in zip(more[::2], more[1::2], strict=True):
+        if name in stated:
+            stated[stated.index(name) + 1] = value
+        else:
+            stated += [name, value]
+    assert call(stated) == 2
+    assert message in capsys.readouterr().err
+    assert workers["started"] == [] and not (tmp_path / "out").exists()
+
+
+def test_an_encoder_without_the_head_of_a_target_is_refused_first(
+    data: Path, tmp_path: Path, workers: dict[str, Any], capsys: Captured
+) -> None:
+    """Before hours of the first stage: EuroBERT has no head for multiple choice in transformers."""
+    make_model("AutoModel", "eurobert").save_pretrained(tmp_path / "encoder")
+    make_tokenizer(pairs=False).save_pretrained(tmp_path / "encoder")
+    assert call(command(data, tmp_path / "encoder", tmp_path / "out", "panx,xcopa")) == 2
+    assert "is a eurobert, for which transformers has no AutoModelForMultipleChoice" in capsys.readouterr().err
+    assert workers["started"] == []
+
+
+def test_a_stage_before_the_chain_is_one_more_stage(
+    data: Path, tiny_encoder: Path, tmp_path: Path, workers: dict[str, Any]
+) -> None:
+    begun: Callable[..., list[str]] = lambda *more: command(data, *more)  # noqa: E731
+    assert call(begun(tiny_encoder, tmp_path / "one", "panx", "--method", "pgd")) == 0
+    earlier = tmp_path / "one" / "intermediate" / "xnli" / "pgd-1-seed1"
+    assert call(begun(earlier, tmp_path / "two", "panx", "--method", "noise", "--direct")) == 0
+    labels = {}
+    for run in (tmp_path / "two" / "runs" / "panx").iterdir():
+        labels[run.name] = [stage["arm"] for stage in read_json(run / "run.json")["lineage"]["stages"]]
+    assert labels == {"plain-seed1": ["pgd-1"], "plain-after-noise-on-xnli-seed1": ["pgd-1", "noise"]}
+    page = (tmp_path / "two" / "report" / "panx" / "index.html").read_text(encoding="utf-8")
+    assert "plain after noise on xnli after pgd-1 on xnli" in page and "plain after pgd-1 on xnli" in page
