@@ -39,13 +39,15 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> di
     try:
         with safe_open(path, "pt") as opened:
             state = json.loads((opened.metadata() or {})["state"])
-            moments = {key.partition("/")[0] for key in opened.keys()} - {"weight"}  # noqa: SIM118
+            names = set(opened.keys())
+            moments = {key.partition("/")[0] for key in names} - {"weight"}
             for name, parameter in model.named_parameters():
                 if not parameter.requires_grad:
                     continue
                 with torch.no_grad():
                     parameter.copy_(opened.get_tensor(f"weight/{name}"))
-                if state["update"]:
+                # A head of a task that was not drawn yet has no moments.
+                if any(f"{key}/{name}" in names for key in moments):
                     # Fused AdamW wants its step count, too, where the parameter is.
                     optimizer.state[parameter] = {
                         key: opened.get_tensor(f"{key}/{name}").to(parameter.device) for key in moments

@@ -10,20 +10,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from xtremor.console import Progress, say
 from xtremor.errors import UserError
 from xtremor.paths import atomic_file, explained
 from xtremor.robust.passes import PassCounts
 from xtremor.training import checkpoint
-from xtremor.training.batches import batches_from, updates_in
+from xtremor.training.batches import Epochs
 from xtremor.training.config import TrainSettings
 from xtremor.training.optimizer import make_optimizer, rate_share, set_rates
-from xtremor.training.step import BatchStep
 
 LOG = "log.jsonl"
 LOG_LINES = 500
@@ -59,6 +59,45 @@ class Totals:
         return self.tail_loss / max(1, self.tail_updates)
 
 
+class Step(Protocol):
+    """What the loop needs of a step: ``training.step.BatchStep``, or ``training.shared.MixedStep``.
+
+    Attributes:
+        model: what is trained.
+        counts: passes made so far.
+        lengths: (U,) tokens of each unit.
+        weights: (U,) targets of each unit that count in the mean loss of a batch.
+    """
+
+    model: nn.Module
+    counts: PassCounts
+
+    @property
+    def lengths(self) -> np.ndarray: ...
+
+    @property
+    def weights(self) -> np.ndarray: ...
+
+    def run(self, units: np.ndarray, update: int, part: int, weight: float) -> tuple[Tensor, int]:
+        """Add ``weight`` times the gradient of the mean loss over ``units``; return the loss and the real tokens."""
+        ...
+
+
+class Order(Protocol):
+    """Which units every update takes: ``training.batches.Epochs``, or ``training.mixture.MixedOrder``."""
+
+    @property
+    def updates(self) -> int: ...
+
+    def batches(self, done: int) -> Iterator[np.ndarray]:
+        """The units of update ``done``, ``done + 1``, ...: a function of the seed and the update."""
+        ...
+
+    def about(self, update: int) -> dict[str, Any]:
+        """What the log says of a 0-based update beyond its figures."""
+        ...
+
+
 class Loop:
     """Trains ``step.model`` in place.
 
@@ -71,20 +110,22 @@ class Loop:
         fresh: names of tensors that the encoder did not bring.
         folder: where checkpoint and log are written.
         checkpoint_seconds: time between checkpoints; results do not depend on it.
+        order: which units every update takes; by default all of them in every epoch.
     """
 
     def __init__(
         self,
-        step: BatchStep,
+        step: Step,
         settings: TrainSettings,
         fresh: list[str],
         folder: Path,
         checkpoint_seconds: float = 60.0,
+        order: Order | None = None,
     ) -> None:
         self.step, self.settings, self.folder = step, settings, folder
         self.checkpoint_seconds = checkpoint_seconds
-        self.lengths = step.features.lengths
-        self.updates = updates_in(len(self.lengths), settings.batch_size, settings.epochs)
+        self.order = order or Epochs(step.lengths, settings.batch_size, settings.seed, settings.epochs)
+        self.updates = self.order.updates
         self.optimizer = make_optimizer(step.model, fresh, settings)
         self.totals = Totals()
 
@@ -97,9 +138,7 @@ class Loop:
         """
         self._resume()
         self.step.model.train()
-        batches = batches_from(
-            self.lengths, self.settings.batch_size, self.settings.seed, self.updates, self.totals.update
-        )
+        batches = self.order.batches(self.totals.update)
         started = saved = time.monotonic()
         tokens_before = self.totals.tokens
         before, first = self.totals.seconds, self.totals.update
@@ -131,7 +170,7 @@ class Loop:
         """Gradients of all parts, one clip, one step."""
         model, update = self.step.model, self.totals.update
         self.optimizer.zero_grad(set_to_none=True)
-        loss, tokens, weights = 0.0, 0, self.step.features.weights
+        loss, tokens, weights = 0.0, 0, self.step.weights
         for part, piece in enumerate(np.array_split(rows, min(self.settings.accumulate, len(rows)))):
             # By targets, not by rows: the parts' mean losses then add up to that of the whole batch.
             share = int(weights[piece].sum()) / int(weights[rows].sum())
@@ -192,7 +231,14 @@ class Loop:
 
     def _log(self, log: Any, loss: float, norm: float) -> None:
         if self.totals.update % max(1, self.updates // LOG_LINES) == 0 or self.totals.update == self.updates:
-            line = {"update": self.totals.update, "loss": loss, "gradient_norm": norm, "tokens": self.totals.tokens}
+            about = self.order.about(self.totals.update - 1)
+            line = {
+                "update": self.totals.update,
+                **about,
+                "loss": loss,
+                "gradient_norm": norm,
+                "tokens": self.totals.tokens,
+            }
             log.write(json.dumps(line) + "\n")
             log.flush()
 

@@ -69,6 +69,16 @@ class BatchStep:
         self.unit = unit
         self.method = build(method, unit, self.width)
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """(U,) tokens of each unit."""
+        return self.features.lengths
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(U,) targets of each unit that count in the mean loss of a batch."""
+        return self.features.weights
+
     def run(self, units: np.ndarray, update: int, part: int, weight: float) -> tuple[Tensor, int]:
         """Add ``weight`` times the gradient of the mean loss over ``units``; return the loss and the real tokens."""
         rows = self.features.rows.take(self.features.rows_of(units))
