@@ -75,8 +75,8 @@ class EnglishSource(OfficialSource):
 
     @classmethod
     def parts(cls, card: TaskCard, split: str, language: str) -> Sequence[str]:
-        """The files that a split consists of, each by its usual name: one, or ANLI's three rounds."""
-        return _rounds(card.name, cls.names(card, split, language)[0])
+        """One file, or ANLI's three rounds."""
+        return [name for first in super().parts(card, split, language) for name in _rounds(card.name, first)]
 
     def _files_of(self, split: str, language: str) -> list[tuple[str, TextFile]]:
         """Names and files of a split, all of them there."""
