@@ -10,7 +10,8 @@ import pytest
 import torch
 import transformers
 from helpers.commands import assert_resumes, call, read_json
-from helpers.english import write
+from helpers.english import FILES, write
+from helpers.tiny import write_panx
 from safetensors.torch import load_file
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
@@ -170,6 +171,34 @@ def test_options_that_cannot_be_are_refused(
     assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
+def test_a_setting_that_such_a_run_does_not_read_is_refused() -> None:
+    from dataclasses import dataclass
+
+    from xtremor.errors import UserError
+    from xtremor.training.config import TrainSettings
+    from xtremor.training.several import check_read
+
+    @dataclass(frozen=True)
+    class Later(TrainSettings):
+        later_option: float | None = None
+
+    check_read(Later("mnli,qqp", learning_rate=1e-5))
+    with pytest.raises(UserError, match="--later-option is for a run on one task"):
+        check_read(Later("mnli,qqp", later_option=0.5))
+
+
+def test_a_task_of_the_benchmark_is_trained_beside_an_english_one(tiny_encoder: Path, tmp_path: Path) -> None:
+    """Any English training set can be one of several; long sentences are several units."""
+    write(tmp_path / "data", "mnli")
+    write_panx(tmp_path / "data", train=16)
+    tasks = ("--task", "panx,mnli", "--sampling", "temperature", "--sampling-temperature", "2")
+    assert call(command(tmp_path / "data", tiny_encoder, tmp_path / "run", *tasks, "--method", "noise-k")) == 0
+    record = read_json(tmp_path / "run/run.json")
+    assert [entry["category"] for entry in record["tasks"]] == ["tagging", "classification"]
+    assert record["tasks"][0]["units"] > record["tasks"][0]["rows"] == 16
+    assert record["tasks"][0]["english_dev"]["metric"] == "chunk_f1"
+
+
 def test_such_a_run_has_no_single_task_to_score(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["evaluate", str(run)]) == 2
     said = capsys.readouterr().err
@@ -181,8 +210,6 @@ def test_such_a_run_has_no_single_task_to_score(run: Path, capsys: pytest.Captur
 
 def test_every_english_task_is_trained_and_scored_alone(tmp_path: Path, tiny_encoder: Path) -> None:
     """One command a task: its features, head, English dev and score."""
-    from helpers.english import FILES
-
     for task in FILES:
         data, output = write(tmp_path / "data", task), tmp_path / task
         more = ("--task", task, "--epochs", "1", "--evaluate", "--no-keep-model")

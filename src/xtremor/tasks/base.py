@@ -147,7 +147,8 @@ class TaskCard:
         title: one line for people.
         category: module of ``xtremor.tasks`` that turns its examples into batches and scores
             (``"classification"``).
-        source: what of ``xtremor.sources`` reads it: ``intents``, ``official`` (XTREME-R) or ``intermediate``.
+        source: what of ``xtremor.sources`` reads it: ``intents``, ``slots``, ``official`` (XTREME-R)
+            or ``intermediate`` (English).
         languages: codes in the task's own order, English included where the task scores it.
         labels: class names in the order of the logits; empty where the source decides or there are none.
         metric: name of the scorer.

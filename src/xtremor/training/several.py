@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from xtremor.training.shared import MixedStep, SharedEncoder
 
 CATEGORY = "several"
+# Settings that a run on several tasks reads; any other is refused rather than ignored.
+READ = frozenset(
+    {
+        "task", "encoder", "method", "seed", "epochs", "batch_size", "accumulate", "learning_rate",
+        "head_learning_rate", "max_length", "train_rows", "rows_seed", "warmup", "weight_decay", "clip",
+        "freeze_embeddings", "precision",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,7 @@ def train_several(
 
     from xtremor.encoders.load import fingerprint
 
+    check_read(settings)
     if threads is not None:
         torch.set_num_threads(threads)
     members = [Member(source, prepare(settings, card, source)) for card, source in tasks]
@@ -108,6 +117,15 @@ def train_several(
         return _train(settings, members, mixing, folder, identity, keep_model, checkpoint_seconds)
     finally:
         folder.release()
+
+
+def check_read(settings: TrainSettings) -> None:
+    """Raise UserError where a setting that is not in `READ` is other than its default."""
+    for field in fields(settings):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if field.name not in READ and getattr(settings, field.name) != default:
+            option = field.name.replace("_", "-")
+            raise UserError(f"--{option} is for a run on one task; leave it out, or name one --task")
 
 
 def _train(
