@@ -43,6 +43,7 @@ class EnglishChoiceSource(EnglishSource):
         ((name, file),) = self._files_of(split, language)
         items = _READERS[self.card.name](file)
         self._read(name, file, len(items), Counter())
+        self._record_labels(name, file)
         empty = sum(not choice.strip() for item in items for choice in item.choices)
         if empty:
             self._note(name, f"{empty:,} choices are empty; kept")
@@ -54,12 +55,23 @@ class EnglishChoiceSource(EnglishSource):
             for row, (cluster, item) in enumerate(zip(clusters, items, strict=True))
         ]
 
+    def _record_labels(self, name: str, file: TextFile) -> None:
+        """Record the file with the labels, where they are apart from the rows."""
+        if self.card.name == "siqa" and _apart(file).is_file():
+            labels = TextFile(_apart(file))
+            count = sum(1 for _ in labels.lines())
+            self._record(f"{name.rpartition('/')[0]}/{labels.path.name}", labels, count)
+
+
+def _apart(file: TextFile) -> Path:
+    """Where Social IQa has the labels of a file of rows."""
+    return file.path.with_name(f"{file.path.stem}-labels.lst")
+
 
 def _siqa(file: TextFile) -> list[_Item]:
     rows = read_social(file)
-    apart = file.path.with_name(f"{file.path.stem}-labels.lst")
     if all(correct is None for _, correct in rows):
-        right = _labels_apart(apart, file, len(rows))
+        right = _labels_apart(_apart(file), file, len(rows))
     else:
         without = [place for place, (_, correct) in enumerate(rows, start=1) if correct is None]
         if without:

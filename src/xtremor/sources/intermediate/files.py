@@ -74,6 +74,13 @@ class EnglishSource(OfficialSource):
         return FILES[card.name].get(split, ()) if language == ENGLISH else ()
 
     @classmethod
+    def layout(cls, card: TaskCard) -> str:
+        """The files that a folder must hold, in words; other names that they may have are in `FILES`."""
+        names = [name for split in ("train", *card.splits) for name in cls.parts(card, split, ENGLISH)]
+        labels = " (each with its -labels.lst)" if card.name == "siqa" else ""
+        return f"{', '.join(names[:-1])} and {names[-1]}{labels}"
+
+    @classmethod
     def parts(cls, card: TaskCard, split: str, language: str) -> Sequence[str]:
         """One file, or ANLI's three rounds."""
         return [name for first in super().parts(card, split, language) for name in _rounds(card.name, first)]
