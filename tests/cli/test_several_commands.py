@@ -171,6 +171,16 @@ def test_options_that_cannot_be_are_refused(
     assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
+def test_a_damaged_dev_file_is_said_before_training(
+    tiny_encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("mnli", "siqa"):
+        write(tmp_path / "data", name)
+    (tmp_path / "data/siqa/dev-labels.lst").write_text("1\n")
+    assert call(command(tmp_path / "data", tiny_encoder, tmp_path / "run", "--task", "mnli,siqa")) == 2
+    assert "dev-labels.lst has 1 labels" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
 def test_a_setting_that_such_a_run_does_not_read_is_refused() -> None:
     from dataclasses import dataclass
 

@@ -18,13 +18,16 @@ from xtremor.tasks.base import Defaults, TaskCard
 from xtremor.training import checkpoint
 from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.folder import FORMAT, RunFolder, write_json
-from xtremor.training.learning import doubts, english_dev
+from xtremor.training.learning import doubts, english_dev, has_english_dev
 from xtremor.training.mixture import MixedOrder, Mixing
 from xtremor.training.record import common_record
 from xtremor.training.run import Prepared, check_positions, features_digest, make_accelerator, pad_of, prepare
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from xtremor.encoders.load import LoadReport
+    from xtremor.training.embeddings import CompactEmbedding
     from xtremor.training.shared import MixedStep, SharedEncoder
 
 CATEGORY = "several"
@@ -100,6 +103,10 @@ def train_several(
     if threads is not None:
         torch.set_num_threads(threads)
     members = [Member(source, prepare(settings, card, source)) for card, source in tasks]
+    for member in members:
+        # A damaged dev file is said now, and not after the last update.
+        if has_english_dev(member.source):
+            member.source.examples("dev", "en")
     folder = RunFolder(output)
     identity = {
         "format": FORMAT,
@@ -195,8 +202,6 @@ def _fit(
     """Train ``model`` in place and return the record of the run so far."""
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
-    from xtremor.training.shared import MixedStep
-    from xtremor.training.step import BatchStep
 
     started = time.monotonic()
     accelerator = make_accelerator(settings)
@@ -205,16 +210,7 @@ def _fit(
     full, table = compact(model, tokens, pad_token, not settings.freeze_embeddings)
     model.to(accelerator.device)
     model.train()
-    step = MixedStep(
-        model,
-        [
-            BatchStep(
-                model.of(member.name), table, member.prepared.features, member.prepared.category, settings.method,
-                settings.seed, pad_token, accelerator, full.weight,
-            )
-            for member in members
-        ],
-    )  # fmt: skip
+    step = _mixed_step(settings, members, model, table, full, accelerator)
     # Not before: what is refused up to here leaves no folder behind.
     folder.claim(identity)
     fresh = [f"models.{task}.{name}" for task, report in reports.items() for name in report.missing]
@@ -224,6 +220,7 @@ def _fit(
     expand(model, full, table)
     # Some architectures keep the table beside the parts that were shared before.
     model.share()
+    rows = sum(member.prepared.examples for member in members)
     return {
         **common_record(settings, reports[members[0].name], totals, step.counts, accelerator.device),
         "task": settings.task,
@@ -231,17 +228,38 @@ def _fit(
         "texts": None,
         "tasks": [_entry(settings, member, order, step, place) for place, member in enumerate(members)],
         "sampling": mixing.as_dict(),
-        "training": {
-            **settings.as_dict(),
-            "rows": sum(member.prepared.examples for member in members),
-            "updates": totals.update,
-        },
+        "training": {**settings.as_dict(), "rows": rows, "updates": totals.update},
         "site_unit": step.steps[0].unit,
         "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
         "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
         "english_dev": None,
         "own": None,
     }
+
+
+def _mixed_step(
+    settings: TrainSettings,
+    members: Sequence[Member],
+    model: SharedEncoder,
+    table: CompactEmbedding,
+    full: nn.Embedding,
+    accelerator: Any,
+) -> MixedStep:
+    """A step for each task, behind one."""
+    from xtremor.training.shared import MixedStep
+    from xtremor.training.step import BatchStep
+
+    pad_token = pad_of(members[0].prepared.tokenizer)
+    steps = []
+    for member in members:
+        prepared = member.prepared
+        steps.append(
+            BatchStep(
+                model.of(member.name), table, prepared.features, prepared.category, settings.method, settings.seed,
+                pad_token, accelerator, full.weight,
+            )
+        )  # fmt: skip
+    return MixedStep(model, steps)
 
 
 def _entry(settings: TrainSettings, member: Member, order: MixedOrder, step: MixedStep, place: int) -> dict[str, Any]:

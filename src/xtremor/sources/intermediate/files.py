@@ -105,12 +105,14 @@ class EnglishSource(OfficialSource):
         if not rows:
             why = "; ".join(dropped) or "it is empty"
             raise UserError(f"{file.name} holds no row that can be used ({why}); download it again")
+        again = name in self._files
         self._record(name, file, rows)
         if dropped:
             reasons = "; ".join(f"{count:,} {why}" for why, count in dropped.items())
             self._files[name] |= {"dropped": dropped.total(), "why": reasons}
             self._note(name, f"rows dropped: {reasons}")
-            say(f"{name}: {dropped.total():,} of {rows + dropped.total():,} rows dropped ({reasons})")
+            if not again:
+                say(f"{name}: {dropped.total():,} of {rows + dropped.total():,} rows dropped ({reasons})")
 
 
 def _rounds(task: str, first: str) -> list[str]:
