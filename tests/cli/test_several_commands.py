@@ -186,7 +186,7 @@ def test_a_setting_that_such_a_run_does_not_read_is_refused() -> None:
 
     from xtremor.errors import UserError
     from xtremor.training.config import TrainSettings
-    from xtremor.training.several import check_read
+    from xtremor.training.joint import check_read
 
     @dataclass(frozen=True)
     class Later(TrainSettings):

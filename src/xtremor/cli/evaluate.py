@@ -29,7 +29,7 @@ def evaluate(
     """Score a trained run in every language of its task, zero-shot."""
     from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run
     from xtremor.training.folder import RunFolder
-    from xtremor.training.several import refuse_several
+    from xtremor.training.joint import refuse_several
 
     check_threads(threads)
     record = RunFolder(run).read_record()

@@ -42,7 +42,8 @@ def train(
     if tasks is not None:
         if evaluate:
             raise UserError("--evaluate scores one task; train on several first, then on yours from their encoder")
-        from xtremor.training.several import joint_card, train_several
+        from xtremor.training.joint import joint_card
+        from xtremor.training.several import train_several
 
         joint = recipe.settings(joint_card([card for card, _ in tasks]), settings_of_method, seed)
         options = (keep_model, recipe.threads, checkpoint_seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,12 @@ import numpy as np
 
 from xtremor import machine
 from xtremor.console import say, warn
-from xtremor.errors import UserError
 from xtremor.sources.base import Source
-from xtremor.tasks.base import Defaults, TaskCard
+from xtremor.tasks.base import TaskCard
 from xtremor.training import checkpoint
 from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.folder import FORMAT, RunFolder, write_json
+from xtremor.training.joint import CATEGORY, check_read
 from xtremor.training.learning import doubts, english_dev, has_english_dev
 from xtremor.training.mixture import MixedOrder, Mixing
 from xtremor.training.record import common_record
@@ -29,16 +29,6 @@ if TYPE_CHECKING:
     from xtremor.encoders.load import LoadReport
     from xtremor.training.embeddings import CompactEmbedding
     from xtremor.training.shared import MixedStep, SharedEncoder
-
-CATEGORY = "several"
-# Settings that a run on several tasks reads; any other is refused rather than ignored.
-READ = frozenset(
-    {
-        "task", "encoder", "method", "seed", "epochs", "batch_size", "accumulate", "learning_rate",
-        "head_learning_rate", "max_length", "train_rows", "rows_seed", "warmup", "weight_decay", "clip",
-        "freeze_embeddings", "precision",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,23 +42,6 @@ class Member:
     def name(self) -> str:
         """The task's."""
         return self.prepared.card.name
-
-
-def joint_card(cards: Sequence[TaskCard]) -> TaskCard:
-    """What the cards say together: a run's name, and its defaults.
-
-    The longest of the inputs, and of all other settings the smallest: what suits every task, if not best. All rows
-    are trained on.
-    """
-    each = [card.defaults for card in cards]
-    defaults = Defaults(
-        epochs=min(one.epochs for one in each),
-        batch_size=min(one.batch_size for one in each),
-        learning_rate=min(one.learning_rate for one in each),
-        head_learning_rate=min(one.head_learning_rate for one in each),
-        max_length=max(one.max_length for one in each),
-    )
-    return replace(cards[0], name=",".join(card.name for card in cards), category=CATEGORY, defaults=defaults)
 
 
 def train_several(
@@ -124,15 +97,6 @@ def train_several(
         return _train(settings, members, mixing, folder, identity, keep_model, checkpoint_seconds)
     finally:
         folder.release()
-
-
-def check_read(settings: TrainSettings) -> None:
-    """Raise UserError where a setting that is not in `READ` is other than its default."""
-    for field in fields(settings):
-        default = field.default if field.default_factory is MISSING else field.default_factory()
-        if field.name not in READ and getattr(settings, field.name) != default:
-            option = field.name.replace("_", "-")
-            raise UserError(f"--{option} is for a run on one task; leave it out, or name one --task")
 
 
 def _train(
@@ -300,12 +264,3 @@ def _warnings(members: Sequence[Member], record: dict[str, Any]) -> list[str]:
         constant = member.prepared.category.CONSTANT
         found += [f"{member.name}: {each}" for each in doubts(0.0, 1.0, entry["english_dev"], constant)]
     return found
-
-
-def refuse_several(record: dict[str, Any], folder: Path) -> None:
-    """Raise UserError for a run on several tasks where one task is needed."""
-    if record.get("category") == CATEGORY:
-        raise UserError(
-            f"{folder} was trained on several tasks at once ({record['task']}) and has no single task to score; train "
-            f"the task that you want from its encoder: xtremor train --task TASK --encoder {folder / 'model'}"
-        )
