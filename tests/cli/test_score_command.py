@@ -60,7 +60,7 @@ SPOILT = [
     ("predictions/xnli/test-sw.tsv", b"", "is empty"),
     ("predictions/xnli/test-swa.tsv", GOLD.encode(), "unknown language of xnli 'swa' (nearest: sw)"),
     ("predictions/xnli/test-th.txt", GOLD.encode(), "unexpected name"),
-    ("predictions/xnly/test-th.tsv", GOLD.encode(), "unknown task 'xnly' (nearest: xnli)"),
+    ("predictions/xnly/test-th.tsv", GOLD.encode(), "unknown task 'xnly' (nearest: xnli"),
     ("predictions/xquad/test-th.json", b'{"a": "x"}', "holds no files of task xquad"),
     ("labels/xnli/test-en.tsv", b"a premise\ta hypothesis\n", "has no labels"),
 ]  # fmt: skip
@@ -78,7 +78,7 @@ OPTIONS = [
     (["labels", "--gold", "labels"], "are the same folder"),
     (["none", "--gold", "labels"], "PREDICTIONS none does not exist"),
     (["predictions", "--gold", "none"], "--gold none does not exist"),
-    (["predictions", "--gold", "labels", "--tasks", "xnly"], "unknown task 'xnly' (nearest: xnli)"),
+    (["predictions", "--gold", "labels", "--tasks", "xnly"], "unknown task 'xnly' (nearest: xnli"),
     (["predictions", "--gold", "labels", "--tasks", "panx"], "has no folder 'panx'"),
     (["predictions", "--gold", "labels", "--tasks", "intents"], "is not of XTREME or XTREME-R"),
     (["predictions", "--gold", "labels", "--tasks", ","], "--tasks names nothing"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremor.errors import UserError
-from xtremor.scoring.accuracy import ACCURACY
+from xtremor.scoring.accuracy import ACCURACY, QQP
 
 labels = st.sampled_from(["entailment", "neutral", "contradiction"])
 
@@ -67,3 +67,14 @@ def test_the_official_mock_data_give_the_official_figure(shared: Path) -> None:
     scores = [accuracy(read("labels", path), read("predictions", path)) for path in files]
     assert len(scores) == 15
     assert sum(scores) / len(scores) == pytest.approx(30.6667, abs=5e-5)
+
+
+def test_f1_of_the_class_1_by_hand_and_by_scikit_learn() -> None:
+    from sklearn.metrics import f1_score
+
+    gold, predicted = ["1", "0", "1", "1", "0", "1"], ["1", "1", "0", " 1", "0", "other"]
+    found = QQP.score(gold, predicted)
+    assert found["accuracy"] == pytest.approx(50) and found["f1"] == pytest.approx(100 * 4 / 7)
+    told = [["1" if each.strip() == "1" else "0" for each in labels] for labels in (gold, predicted)]
+    assert found["f1"] == pytest.approx(100 * f1_score(*told, pos_label="1"))
+    assert QQP.score(["0"], ["0"]) == {"accuracy": 100.0, "f1": 0.0}

@@ -14,9 +14,11 @@ from xtremor.scoring.registry import NAMES, scorer
 # A right and a wrong item of each.
 ITEMS = {
     "accuracy": (["a", "b"], ["a ", "c"]),
+    "qqp": (["1", "1"], ["1 ", "0"]),
     "chunk_f1": ([["B-PER"], ["B-PER"]], [["B-PER"], ["O"]]),
     "pos_f1": ([["NOUN"], ["VERB"]], [["NOUN"], ["NOUN"]]),
     "squad": ([("a1",), ("b1",)], ["a1", None]),
+    "squad2": ([("a1",), ("b1",)], ["a1", None]),
     "mlqa": ([("a1",), ("b1",)], ["a1", None]),
     "map@20": ([("a",), ("b",)], [["a"], ["c"]]),
     "mrr@20": ([("a",), ("b",)], [["a"], ["c"]]),

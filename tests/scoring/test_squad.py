@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremor.errors import UserError
-from xtremor.scoring.squad import SQUAD, squad_words
+from xtremor.scoring.squad import SQUAD, SQUAD2, squad_words
 
 TEXT = st.text("ab .,”。的\u00a0\n", max_size=12)
 
@@ -67,3 +67,34 @@ def test_bounds(answers: list[str], predicted: str) -> None:
         assert f1 == 1
     more = SQUAD.statistics([[*answers, predicted]], [predicted])[0]
     assert more[0] >= f1 and more[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "f1", "exact"),
+    [
+        ((), "", 100, 100),
+        ((), "the", 100, 100),
+        ((), "cat", 0, 0),
+        (("cat",), "", 0, 0),
+        (("cat", "the cat sat"), "cat sat", 100, 100),
+        (("a cat", "red cat"), "cat dog", 200 * 0.5 * 1 / 1.5, 0),
+        # Nothing is left of "the": it does not count beside another answer, and alone is no answer.
+        (("the", "cat"), "", 0, 0),
+        (("the",), "", 100, 100),
+        (("cat",), None, 0, 0),
+    ],
+)
+def test_questions_that_may_have_no_answer(
+    gold: tuple[str, ...], predicted: str | None, f1: float, exact: float
+) -> None:
+    found = SQUAD2.score([gold], [predicted])
+    assert (found["f1"], found["exact_match"]) == (pytest.approx(f1), exact)
+    assert found["score"] == pytest.approx((f1 + exact) / 2)
+
+
+@given(st.lists(st.tuples(st.lists(TEXT, min_size=1, max_size=3), TEXT), min_size=1, max_size=6))
+def test_where_every_question_has_answers_both_versions_agree_but_for_empty_ones(rows: list) -> None:
+    kept = [(gold, text) for gold, text in rows if squad_words(text) and all(map(squad_words, gold))]
+    if kept:
+        gold, predicted = zip(*kept, strict=True)
+        assert SQUAD2.score(gold, predicted) == SQUAD.score(gold, predicted)

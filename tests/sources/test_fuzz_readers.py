@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import english, official
 from helpers.damage import damaged
-from helpers.official import files, small_card, write
+from helpers.official import small_card
 
 from xtremor.errors import UserError
 from xtremor.sources import open_source
+from xtremor.tasks.cards import card as find_card
 
 
 def lines(content: bytes) -> list[bytes]:
@@ -54,6 +56,18 @@ def keys(*wanted: str) -> Callable[[bytes], int]:
     return count
 
 
+def whole_rows(content: bytes) -> int:
+    """Rows of a table under its header that have a text or a label in each column but the first."""
+    cells = [line.decode().removesuffix("\r").split("\t")[1:] for line in lines(content)[1:]]
+    return sum(all(cell.strip() for cell in row) for row in cells)
+
+
+def whole_objects(content: bytes) -> int:
+    """JSON objects, one a line, of ANLI's that have both texts and a label."""
+    found = [json.loads(line) for line in lines(content)]
+    return sum(all(row[key].strip() for key in ("context", "hypothesis", "label")) for row in found)
+
+
 # Task -> the file that is damaged, its split and language, how it is counted, and how what was read is counted.
 CASES: list[tuple[str, str, str, str, Callable[[bytes], int], Callable[[list[Any]], int]]] = [
     ("xnli", "xnli/test-de.tsv", "test", "de", rows, len),
@@ -73,6 +87,13 @@ CASES: list[tuple[str, str, str, str, Callable[[bytes], int], Callable[[list[Any
     ("bucc2018", "bucc2018/de-en.dev.de", "dev", "de", rows, len),
     # What another file says of the rows: the golds.
     ("bucc2018", "bucc2018/de-en.dev.gold", "dev", "de", rows, lambda found: sum(len(each.gold) for each in found)),
+    ("anli", "anli/R2/dev.jsonl", "dev", "en", lambda content: whole_objects(content) + 4, len),
+    ("qnli", "qnli/dev.tsv", "dev", "en", whole_rows, len),
+    ("squad2", "squad2/dev-v2.0.json", "dev", "en", keys("question"), len),
+    ("hellaswag", "hellaswag/hellaswag_val.jsonl", "dev", "en", rows, len),
+    ("siqa", "siqa/dev.jsonl", "dev", "en", rows, len),
+    ("siqa", "siqa/dev-labels.lst", "dev", "en", rows, len),
+    ("commonsenseqa", "commonsenseqa/dev_rand_split.jsonl", "dev", "en", rows, len),
 ]  # fmt: skip
 # Files that are only looked into beside the one asked for: damage there must not keep the rows from being read.
 REFERENCES: list[tuple[str, str, str, str, Callable[[bytes], int], Callable[[list[Any]], int]]] = [
@@ -95,8 +116,10 @@ def read(source: Any, split: str, language: str) -> list[Any]:
 def fuzz(case: tuple[Any, ...], folder: Path, times: int, seed: int) -> dict[str, int]:
     """Damage, read and check; how often it was read and how often refused."""
     task, name, split, language, counted, read_rows = case
-    card, valid = small_card(task), files(task)[name].encode()
-    write(folder, task)
+    intermediate = task in english.FILES
+    card = find_card(task) if intermediate else small_card(task)
+    valid = (english.FILES[task]() if intermediate else official.files(task))[name].encode()
+    (english if intermediate else official).write(folder, task)
     draw = random.Random(f"{seed} {name}")
     outcomes = {"read": 0, "refused": 0}
     for _ in range(times):

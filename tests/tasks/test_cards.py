@@ -17,7 +17,8 @@ def test_names_are_unique_and_lead_back_to_their_cards() -> None:
     assert len(set(names)) == len(names)
     assert all(card(each.name) is each for each in all_cards())
     assert " ".join(names) == (
-        "intents slots xnli pawsx xcopa udpos panx xquad mlqa tydiqa mewslix lareqa tatoeba bucc2018"
+        "intents slots xnli pawsx xcopa udpos panx xquad mlqa tydiqa mewslix lareqa tatoeba bucc2018 "
+        "mnli anli qqp qnli squad squad2 hellaswag siqa cosmosqa commonsenseqa"
     )
 
 
@@ -32,8 +33,9 @@ def test_a_card_states_everything_that_must_travel_with_a_score(each) -> None:
     settings = each.defaults
     assert settings.epochs > 0 and settings.batch_size > 0 and settings.max_length > 8
     assert 0 < settings.learning_rate <= settings.head_learning_rate < 1
-    assert bool(each.benchmarks) == (each.benchmark in BENCHMARKS) == (each.name not in ("intents", "slots"))
-    if each.benchmarks:
+    assert bool(each.benchmarks) == (each.benchmark in BENCHMARKS) == (each.source == "official")
+    assert (each.languages == ("en",)) == (each.source == "intermediate")
+    if each.source in ("official", "intermediate"):
         assert each.published and each.hub
         assert [line.partition(":")[0] for line in each.exposure] == ["mBERT", "XLM-R", "multilingual-e5"]
     for line in (each.title, each.train, *each.notes, *each.published, *each.exposure, *each.hub):
@@ -104,6 +106,8 @@ def test_a_task_outside_the_benchmark_keeps_its_own_list_and_says_so() -> None:
     [
         ("XNLI", "xnli"), ("PAWS-X", "pawsx"), ("UD-POS", "udpos"), ("WikiANN-NER", "panx"), ("PAN-X", "panx"),
         ("TyDiQA-GoldP", "tydiqa"), ("Mewsli-X", "mewslix"), ("LAReQA", "lareqa"), ("BUCC 2018", "bucc2018"),
+        ("MultiNLI", "mnli"), ("SQuAD 2.0", "squad2"), ("SQuAD 1.1", "squad"), ("Social IQa", "siqa"),
+        ("Cosmos QA", "cosmosqa"), ("CSQA", "commonsenseqa"),
     ],
 )  # fmt: skip
 def test_names_of_the_papers_find_the_card(typed: str, name: str) -> None:
@@ -118,8 +122,8 @@ def test_a_misspelt_task_gets_the_nearest_name(typed: str, expected: str) -> Non
         card(typed)
 
 
-def test_a_name_like_no_other_gets_the_whole_list() -> None:
-    with pytest.raises(UserError, match=r"known: bucc2018, .*xnli"):
+def test_a_name_like_no_other_gets_the_way_to_the_list() -> None:
+    with pytest.raises(UserError, match=r"\(there are 24\); `xtremor tasks` lists them"):
         card("qqqqqqqq")
 
 

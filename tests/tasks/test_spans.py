@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -195,3 +197,32 @@ def test_a_slow_tokenizer_is_refused() -> None:
 
     with pytest.raises(UserError, match="needs a fast tokenizer"):
         windows.encode([example(3)], Slow(), 12)
+
+
+class Fixed(torch.nn.Module):
+    """A model with the same logits for every row: those of the first token, and of the span from token 4 to 5."""
+
+    def __init__(self, none: float) -> None:
+        super().__init__()
+        self.none = torch.nn.Parameter(torch.tensor(none))
+
+    def forward(self, input_ids: torch.Tensor, **more: Any) -> Any:
+        begin, end = torch.zeros(input_ids.shape), torch.zeros(input_ids.shape)
+        begin[:, 4], end[:, 5] = 1.5, 1.5
+        begin[:, 0] = end[:, 0] = self.none
+        return SimpleNamespace(start_logits=begin, end_logits=end)
+
+
+@pytest.mark.parametrize(("none", "answered"), [(1.4, True), (1.5, True), (1.6, False)])
+def test_no_answer_is_an_answer_where_a_question_may_have_none(none: float, answered: bool) -> None:
+    always, maybe = example(5, 1, 2), replace(example(5, 1, 2, row=1), answerable=False)
+    found = spans.predict(Fixed(none), make_tokenizer(), [always, maybe], (), 64, CPU)["predicted"].to_list()
+    assert found[0] == always.answers[0].text and bool(found[1]) == answered
+
+
+def test_questions_without_an_answer_train_to_the_first_token_and_have_an_empty_gold() -> None:
+    without = replace(example(9), answers=(), answerable=False)
+    assert spans.featurize([without], make_tokenizer(), (), 64).targets[0, :2].tolist() == [0, 0]
+    model = make_model("AutoModelForQuestionAnswering")
+    assert spans.predict(model, make_tokenizer(), [without], (), 64, CPU)["gold"].to_list() == ["[]"]
+    assert spans.constants([("a",), ()]) == [["", ""]] and spans.constants([("a",)]) == []

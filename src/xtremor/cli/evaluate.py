@@ -29,9 +29,11 @@ def evaluate(
     """Score a trained run in every language of its task, zero-shot."""
     from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run
     from xtremor.training.folder import RunFolder
+    from xtremor.training.joint import refuse_several
 
     check_threads(threads)
     record = RunFolder(run).read_record()
+    refuse_several(record, run)
     columns = {"text": text, "text_pair": text_pair, "label": label}
     card, source = open_recorded(record, data, columns, generalized)
     length = record["training"]["max_length"]

@@ -35,7 +35,7 @@ def tasks(
         for key, value in _facts(chosen[0]).items():
             _print_field(key, value)
     else:
-        _print_table([_row(each) for each in chosen])
+        _print_table([_row(each) for each in chosen], by="group")
 
 
 def methods(*, json_: JSON = False) -> None:
@@ -98,15 +98,23 @@ def _row(card: TaskCard) -> dict[str, Any]:
         "train": _trainable(card),
         "benchmarks": card.benchmarks,
         "needs": _needs(card),
+        "group": _group(card),
     }
 
 
 def _facts(card: TaskCard) -> dict[str, Any]:
     """Everything that a card says, and what follows from it."""
+    from xtremor.sources import ON_DISK
     from xtremor.sources.official import layout
 
     facts = asdict(card) | {"trainable": _trainable(card), "needs": _needs(card)}
-    return facts | ({"layout": layout(card)} if card.source == "official" else {})
+    return facts | ({"layout": layout(card)} if card.source in ON_DISK else {})
+
+
+def _group(card: TaskCard) -> str:
+    if card.benchmarks:
+        return "XTREME and XTREME-R"
+    return "English intermediate tasks" if card.source == "intermediate" else "Without a download"
 
 
 def _trainable(card: TaskCard) -> bool:
@@ -116,8 +124,9 @@ def _trainable(card: TaskCard) -> bool:
 
 
 def _needs(card: TaskCard) -> str:
-    starter = "pip install 'xtremor[starter]'"
-    return {"intents": starter, "slots": starter, "official": "--data DIR"}.get(card.source, card.source)
+    from xtremor.sources import ON_DISK
+
+    return "--data DIR" if card.source in ON_DISK else "pip install 'xtremor[starter]'"
 
 
 def _print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
@@ -127,8 +136,11 @@ def _print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
         _print_table(rows)
 
 
-def _print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """A table as wide as the terminal; one tab-separated line a row where the output is no terminal."""
+def _print_table(rows: Sequence[dict[str, Any]], by: str | None = None) -> None:
+    """A table as wide as the terminal; one tab-separated line a row where the output is no terminal.
+
+    On a terminal, rows that share the value of the column ``by`` stand together under that value.
+    """
     import sys
 
     if not sys.stdout.isatty():
@@ -139,10 +151,14 @@ def _print_table(rows: Sequence[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    grid = Table(*rows[0], box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        grid.add_row(*map(_text, row.values()))
-    Console().print(grid)
+    console = Console()
+    for group in dict.fromkeys(row.get(by or "") for row in rows):
+        members = [row for row in rows if row.get(by or "") == group]
+        columns = [column for column in rows[0] if column != by]
+        grid = Table(*columns, box=None, header_style="bold", pad_edge=False, title=group, title_justify="left")
+        for row in members:
+            grid.add_row(*(_text(row[column]) for column in columns))
+        console.print(grid)
 
 
 def _print_field(key: str, value: Any) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xtremor.tasks.base import TaskCard
     from xtremor.training.config import TrainSettings
     from xtremor.training.lora import LoraSettings
+    from xtremor.training.mixture import Mixing
 
 OWN = Group("Your own data", sort_key=1)
 METHOD = Group("Perturbation", sort_key=2)
@@ -42,7 +43,9 @@ def check_threads(threads: int | None) -> None:
 class TaskOptions:
     """Which task, and where its files are."""
 
-    task: Annotated[str, Parameter(help="Name of a task (`xtremor tasks` lists them).")] = "intents"
+    task: Annotated[
+        str, Parameter(help="Name of a task (`xtremor tasks` lists them); `train` takes several between commas.")
+    ] = "intents"
     data: Annotated[Path | None, Parameter(help=DATA_HELP)] = None
     generalized: Annotated[bool, Parameter(negative=(), help=GENERALIZED_HELP)] = False
     train: Annotated[
@@ -67,6 +70,8 @@ class TaskOptions:
 
         if self.train is not None:
             return self._open_own(self.train)
+        if "," in self.task:
+            raise UserError(f"--task {self.task} names several tasks, which `xtremor train` alone takes; name one here")
         settings = {"generalized": True} if self.generalized else {}
         for option in ("text", "text_pair", "label", "choices", "dev", "task_name"):
             if getattr(self, option) is not None:
@@ -78,6 +83,34 @@ class TaskOptions:
         category(found.category)
         source = open_source(found, self.data, **settings)
         return generalized_card(found) if self.generalized else found, source
+
+    def several(self) -> list[tuple[TaskCard, Source]] | None:
+        """The cards and sources of ``--task mnli,qqp``; None where one task is named.
+
+        Raises:
+            UserError: a name is empty, unknown or repeated, or an option is given that is about one task.
+        """
+        if "," not in self.task:
+            return None
+        from xtremor.sources import ON_DISK, open_source
+        from xtremor.tasks.cards import card
+        from xtremor.tasks.category import category
+
+        names = [name.strip() for name in self.task.split(",")]
+        if not all(names):
+            raise UserError(f"--task {self.task}: a name is missing beside a comma; write them as in --task mnli,qqp")
+        if self.generalized:
+            raise UserError("--generalized is about the scores of one task; leave it out where several are trained on")
+        for option in ("train", "text", "text_pair", "label", "choices", "dev", "task_name"):
+            if getattr(self, option) is not None:
+                raise UserError(f"--{option.replace('_', '-')} is about a file of your own, which is trained on alone")
+        cards = [card(name) for name in names]
+        repeated = [each.name for place, each in enumerate(cards) if each in cards[:place]]
+        if repeated:
+            raise UserError(f"--task {self.task}: {repeated[0]} is named more than once")
+        for each in cards:
+            category(each.category)
+        return [(each, open_source(each, self.data if each.source in ON_DISK else None)) for each in cards]
 
     def _open_own(self, train: Path) -> tuple[TaskCard, Source]:
         from xtremor.sources.own.opening import OwnFiles, open_own
@@ -165,6 +198,33 @@ class MethodOptions:
 
         own = {name: getattr(self, name) for name in ("steps", "step_size", "start", "draws")}
         return MethodSettings(name=self.method, **ball.as_dict(), **own)
+
+
+@Parameter(name="*", group=TRAINING)
+@dataclass(frozen=True)
+class MixingOptions:
+    """How often each of several tasks is drawn."""
+
+    sampling: Annotated[
+        str | None,
+        Parameter(help="With --task A,B,...: proportional (to their sizes; default), capped or temperature."),
+    ] = None
+    sampling_cap: Annotated[int | None, Parameter(help="Of capped: the size that a task counts as at most.")] = None
+    sampling_temperature: Annotated[
+        float | None, Parameter(help="Of temperature: sizes count to the power 1/T; 1 is proportional.")
+    ] = None
+
+    def mixing(self) -> Mixing:
+        """Checked settings."""
+        from xtremor.training.mixture import Mixing
+
+        return Mixing(self.sampling or "proportional", self.sampling_cap, self.sampling_temperature)
+
+    def refuse(self) -> None:
+        """Raise UserError where one is given, which a run on one task does not read."""
+        for name in ("sampling", "sampling_cap", "sampling_temperature"):
+            if getattr(self, name) is not None:
+                raise UserError(f"--{name.replace('_', '-')} is for several tasks at once, as in --task mnli,qqp")
 
 
 @Parameter(name="*", group=TRAINING)

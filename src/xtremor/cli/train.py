@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from xtremor.cli.options import BallOptions, MethodOptions, ScoringOptions, TaskOptions, TrainOptions
+from xtremor.cli.options import BallOptions, MethodOptions, MixingOptions, ScoringOptions, TaskOptions, TrainOptions
 from xtremor.console import say
+from xtremor.errors import UserError
 
-DEFAULTS = (TaskOptions(), MethodOptions(), BallOptions(), TrainOptions(), ScoringOptions())
+DEFAULTS = (TaskOptions(), MethodOptions(), BallOptions(), TrainOptions(), ScoringOptions(), MixingOptions())
 
 
 def train(
@@ -29,6 +30,7 @@ def train(
     ball: BallOptions = DEFAULTS[2],
     recipe: TrainOptions = DEFAULTS[3],
     scoring: ScoringOptions = DEFAULTS[4],
+    mixing: MixingOptions = DEFAULTS[5],
 ) -> None:
     """Fine-tune an encoder on a task's English rows with one method and one seed."""
     from xtremor.evaluation.evaluate import EvaluationSettings
@@ -36,6 +38,18 @@ def train(
     from xtremor.training.session import train_and_evaluate
 
     settings_of_method = method.settings(ball)
+    tasks = task.several()
+    if tasks is not None:
+        if evaluate:
+            raise UserError("--evaluate scores one task; train on several first, then on yours from their encoder")
+        from xtremor.training.joint import joint_card
+        from xtremor.training.several import train_several
+
+        joint = recipe.settings(joint_card([card for card, _ in tasks]), settings_of_method, seed)
+        options = (keep_model, recipe.threads, checkpoint_seconds)
+        _tell(train_several(joint, tasks, mixing.mixing(), output, *options), output, keep_model, json_)
+        return
+    mixing.refuse()
     card, source = task.open()
     settings = recipe.settings(card, settings_of_method, seed)
     scored = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
@@ -52,4 +66,19 @@ def train(
         data = data or (" --data FOLDER, with labelled files such as sw.csv in it" if task.train else "")
         say(f"next: xtremor evaluate {output}{data}")
     if json_:
+        print(json.dumps(record, ensure_ascii=False, indent=2))
+
+
+def _tell(record: dict[str, Any], output: Path, keep_model: bool, as_json: bool) -> None:
+    """What a run on several tasks came to, and where to go from it."""
+    from xtremor.training.learning import dev_sentence
+
+    for entry in record["tasks"]:
+        dev = entry["english_dev"]
+        said = dev_sentence(dev) if dev is not None else "no English dev set"
+        say(f"{entry['task']}: {entry['updates']:,} updates, {said}")
+    if keep_model:
+        say(f"encoder: {output / 'model'}")
+        say(f"next: xtremor train --task TASK --encoder {output / 'model'} --output FOLDER")
+    if as_json:
         print(json.dumps(record, ensure_ascii=False, indent=2))

@@ -29,3 +29,28 @@ def _figures(sums: np.ndarray) -> Mapping[str, np.ndarray]:
 
 # White space around a label does not count, case does, and a class outside the task's is simply wrong, as officially.
 ACCURACY = Scorer("accuracy", ("right", "rows"), ("accuracy",), _statistics, _figures)
+
+
+def _statistics_of_duplicates(gold: Sequence[str], predicted: Sequence[str]) -> np.ndarray:
+    """(N, 5): right, 1; class 1 found, predicted and in the gold standard."""
+    import numpy as np
+
+    one = [np.array([each.strip() == "1" for each in labels]) for labels in (gold, predicted)]
+    both = _statistics(gold, predicted)
+    return np.column_stack((both, one[0] & one[1], one[1], one[0])).astype(np.float64)
+
+
+def _figures_of_duplicates(sums: np.ndarray) -> Mapping[str, np.ndarray]:
+    from xtremor.scoring.counting import f1_figures
+
+    return {**_figures(sums), "f1": f1_figures(sums[..., 2], sums[..., 3], sums[..., 4])["f1"]}
+
+
+# GLUE's pair of figures for QQP: accuracy, and F1 of the class "1".
+QQP = Scorer(
+    "qqp",
+    ("right", "rows", "found", "predicted", "gold"),
+    ("accuracy", "f1"),
+    _statistics_of_duplicates,
+    _figures_of_duplicates,
+)

@@ -101,6 +101,7 @@ _DECODERS: dict[str, tuple[Callable[[str], Any], Callable[[str], Any]]] = {
     "chunk_f1": (str.split, str.split),
     "pos_f1": (str.split, str.split),
     "squad": (_texts, str),
+    "squad2": (_texts, str),
     "mlqa": (_texts, str),
 }
 

@@ -10,9 +10,11 @@ from xtremor.scoring.base import Scorer
 # Name -> module in this package, and the scorer (or what makes one for a language) in it.
 _PLACES = {
     "accuracy": ("accuracy", "ACCURACY"),
+    "qqp": ("accuracy", "QQP"),
     "chunk_f1": ("chunks", "CHUNK_F1"),
     "pos_f1": ("pos", "POS_F1"),
     "squad": ("squad", "SQUAD"),
+    "squad2": ("squad", "SQUAD2"),
     "mlqa": ("mlqa", "mlqa"),
     "map@20": ("ranking", "MAP_AT_20"),
     "mrr@20": ("ranking", "MRR_AT_20"),

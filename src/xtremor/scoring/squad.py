@@ -3,6 +3,9 @@
 Answers are compared after lower-casing, without ASCII punctuation and English articles, as lists of words between
 white space. So a full-width stop counts ("308。" is not "308") and Thai or Chinese, written without spaces, is one
 word. Exact match and F1 each take the best gold answer; a question without a prediction scores 0 in both.
+
+SQuAD 2.0's script (``evaluate-v2.0.py``) adds questions without an answer: there the empty answer has 1 in both, and
+any other 0; gold answers of which nothing is left to compare do not count.
 """
 
 from __future__ import annotations
@@ -88,3 +91,21 @@ def _statistics(gold: Sequence[Sequence[str]], predicted: Sequence[str | None]) 
 
 
 SQUAD = Scorer("squad", PARTS, VALUES, _statistics, answer_figures)
+
+
+def _statistics_second(gold: Sequence[Sequence[str]], predicted: Sequence[str | None]) -> np.ndarray:
+    """As `answer_statistics`, by the rules of SQuAD 2.0; it may be that no question has an answer."""
+    check_paired(gold, predicted, "question")
+    found = np.zeros((len(gold), 3))
+    found[:, 2] = 1
+    for row, (answers, text) in enumerate(zip(gold, predicted, strict=True)):
+        if text is None:
+            continue
+        given = squad_words(text)
+        right = [words for words in map(squad_words, answers) if words] or [()]
+        found[row, 1] = given in right
+        found[row, 0] = max(overlap(each, given) for each in right) if given and right[0] else found[row, 1]
+    return found
+
+
+SQUAD2 = Scorer("squad2", PARTS, VALUES, _statistics_second, answer_figures)

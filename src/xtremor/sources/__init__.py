@@ -12,6 +12,8 @@ from xtremor.tasks.base import TaskCard
 __all__ = ["DataRecord", "Source", "open_source"]
 
 HUB = Path("hub")
+# Sources of cards whose files are on the user's disk, or on the hub.
+ON_DISK = ("official", "intermediate")
 
 
 def open_source(card: TaskCard, data: Path | None = None, **settings: Any) -> Source:
@@ -39,7 +41,7 @@ def open_source(card: TaskCard, data: Path | None = None, **settings: Any) -> So
         from xtremor.sources.slots import SlotsSource
 
         return (SlotsSource if card.source == "slots" else IntentsSource)(card, **settings)
-    if card.source == "official":
+    if card.source in ON_DISK:
         from xtremor.sources.official import layout, open_official
 
         if data is None:

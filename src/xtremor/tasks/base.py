@@ -87,13 +87,16 @@ class SpanExample(Example):
     Attributes:
         id: the upstream id, which submissions are keyed by; it may repeat.
         context, question: texts.
-        answers: the gold answers, all equally right; None where the file has none (stripped labels).
+        answers: the gold answers, all equally right; empty where the paragraph holds none; None where the file does
+            not say (stripped labels).
+        answerable: whether there always is an answer; False where the task also asks whether there is one.
     """
 
     id: str
     context: str
     question: str
     answers: tuple[Answer, ...] | None
+    answerable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,8 @@ class TaskCard:
         title: one line for people.
         category: module of ``xtremor.tasks`` that turns its examples into batches and scores
             (``"classification"``).
-        source: module of ``xtremor.sources`` that reads it.
+        source: what of ``xtremor.sources`` reads it: ``intents``, ``slots``, ``official`` (XTREME-R)
+            or ``intermediate`` (English).
         languages: codes in the task's own order, English included where the task scores it.
         labels: class names in the order of the logits; empty where the source decides or there are none.
         metric: name of the scorer.

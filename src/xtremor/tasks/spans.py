@@ -4,6 +4,9 @@ As in XTREME's scripts, a training window that does not hold the answer points a
 begins in the window in which its first token has most text around it. Two departures: start and end are chosen among
 all tokens and not among the 20 best each, so that there always is an answer; and the loss leaves padding out, so that
 it does not depend on what a row is batched with.
+
+Where a question may have no answer (SQuAD 2.0, Rajpurkar et al. 2018), the answer is empty if the first token's begin
+and end score above the best span; of several windows, the one that says so least decides, as in BERT's script.
 """
 
 from __future__ import annotations
@@ -102,13 +105,16 @@ def predict(
     device: torch.device,
     on_share: Callable[[float], None] | None = None,
 ) -> pl.DataFrame:
-    """The text of the best span of each question's windows, as it stands in the paragraph, white space trimmed."""
+    """The text of the best span of each question's windows, as it stands in the paragraph, white space trimmed.
+
+    It is empty where a question may have no answer and none scores higher; see the module.
+    """
     from xtremor.evaluation.predict import forward_batches, shares
     from xtremor.scoring.predictions import answers_table, check_finite
     from xtremor.training.run import pad_of
 
     inputs = encode(examples, tokenizer, max_length)
-    scores = np.full(len(inputs.rows), -np.inf)
+    scores, none = np.full(len(inputs.rows), -np.inf), np.zeros(len(inputs.rows))
     tokens = np.zeros((len(inputs.rows), 2), dtype=np.int64)
 
     def take(batch: np.ndarray, view: PaddedView, outputs: Any) -> None:
@@ -118,6 +124,7 @@ def predict(
         best, first, last = best_spans(begin, end, *masks)
         scores[batch] = best.double().masked_fill_(~finite.all(dim=1), np.nan).cpu().numpy()
         tokens[batch, 0], tokens[batch, 1] = first.cpu().numpy(), last.cpu().numpy()
+        none[batch] = (begin[:, 0] + end[:, 0]).double().cpu().numpy()
 
     forward_batches(model, inputs.rows, pad_of(tokenizer), device, take, shares(inputs.rows, on_share))
     tokens += inputs.rows.offsets[:-1, None]
@@ -128,7 +135,7 @@ def predict(
     for example, rows in zip(examples, windows, strict=True):
         row = max(rows, key=lambda each: float(scores[each]))
         first, last = tokens[row]
-        held = scores[row] > -np.inf
+        held = scores[row] > -np.inf and (example.answerable or scores[row] >= none[list(rows)].min())
         text = example.context[inputs.characters[first, 0] : inputs.characters[last, 1]] if held else ""
         found.append(text.strip())
     return answers_table(examples, [_gold(example) for example in examples], found)
@@ -153,8 +160,8 @@ def _gold(example: SpanExample) -> str | None:
 
 
 def constants(gold: Sequence[Any]) -> list[list[Any]]:
-    """None: an empty answer scores 0."""
-    return []
+    """An empty answer everywhere where some questions have none; elsewhere nothing: it would score 0."""
+    return [[""] * len(gold)] if not all(gold) else []
 
 
 def guess_loss(features: Features) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +47,34 @@ def batches_from(lengths: np.ndarray, batch_size: int, seed: int, updates: int, 
         first = max(done - epoch * per_epoch, 0)
         last = min(updates - epoch * per_epoch, per_epoch)
         yield from epoch_batches(lengths, batch_size, seed, epoch)[first:last]
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """The order of a run on one task; ``training.mixture.MixedOrder`` is that of several.
+
+    Attributes:
+        lengths: (N,) tokens of each row.
+        batch_size, seed, epochs: of the run.
+    """
+
+    lengths: np.ndarray
+    batch_size: int
+    seed: int
+    epochs: float
+
+    @property
+    def updates(self) -> int:
+        """Weight updates of the whole run."""
+        return updates_in(len(self.lengths), self.batch_size, self.epochs)
+
+    def batches(self, done: int = 0) -> Iterator[np.ndarray]:
+        """The rows of update ``done``, ``done + 1``, ..."""
+        return batches_from(self.lengths, self.batch_size, self.seed, self.updates, done)
+
+    def about(self, update: int) -> dict[str, Any]:
+        """What the log says of a 0-based update beyond its figures."""
+        return {}
 
 
 def length_sorted(lengths: np.ndarray, token_budget: int) -> Iterator[np.ndarray]:

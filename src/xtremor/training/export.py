@@ -57,14 +57,14 @@ def write_model(
 ) -> None:
     """Write ``model/``: configuration, safetensors weights, tokenizer and README.md, all or nothing."""
     with atomic_folder(folder.model) as temporary:
-        with _without_bars():
+        with without_bars():
             model.save_pretrained(temporary)  # type: ignore[operator]
         tokenizer.save_pretrained(temporary)
         (temporary / "README.md").write_text(model_card(settings, card, record), encoding="utf-8")
 
 
 @contextlib.contextmanager
-def _without_bars() -> Iterator[None]:
+def without_bars() -> Iterator[None]:
     """Keep transformers from drawing a bar for the second that saving takes."""
     from transformers.utils import logging
 
@@ -77,12 +77,16 @@ def _without_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) -> str:
-    """Markdown with the hub's metadata: what it was trained on and how, what it scores, what it is not."""
+def method_words(settings: TrainSettings) -> str:
+    """The method with its settings, in Markdown."""
     stated = {key: value for key, value in settings.method.as_dict().items() if key != "name" and value is not None}
     method = f"`{settings.method.name}`"
-    if stated:
-        method += f" ({', '.join(f'{key} {value}' for key, value in stated.items())})"
+    return f"{method} ({', '.join(f'{key} {value}' for key, value in stated.items())})" if stated else method
+
+
+def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) -> str:
+    """Markdown with the hub's metadata: what it was trained on and how, what it scores, what it is not."""
+    method = method_words(settings)
     dev = record["english_dev"]
     metric = dev.get("metric", "accuracy") if dev else ""
     no_dev = "English dev was not scored again." if "interpolated_from" in record else "No English dev set."

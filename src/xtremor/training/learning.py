@@ -29,7 +29,7 @@ def english_dev(settings: TrainSettings, prepared: Prepared, source: Source, mod
     from xtremor.scoring.predictions import decoded
     from xtremor.scoring.registry import scorer
 
-    if not _has_english_dev(source):
+    if not has_english_dev(source):
         return None
     examples = source.examples("dev", "en")[:DEV_ROWS]
     kind, metric = prepared.category, prepared.card.metric
@@ -48,10 +48,10 @@ def english_dev(settings: TrainSettings, prepared: Prepared, source: Source, mod
     return {**found, "metric": metric, "floor": floor}
 
 
-def _has_english_dev(source: Source) -> bool:
+def has_english_dev(source: Source) -> bool:
+    """Whether a run can be checked on English dev; tasks that score no English may have one all the same."""
     from xtremor.sources.official.folder import OfficialSource
 
-    # Tasks that score no English do not list it, and may have the file all the same.
     return "en" in source.languages("dev") or (isinstance(source, OfficialSource) and source.holds("dev", "en"))
 
 

@@ -35,6 +35,8 @@ def lineage_of(encoder: str) -> dict[str, Any]:
         "method": record["method"],
         "seed": record["seed"],
         "training": record["training"],
+        # Of several tasks at once alone.
+        **({"sampling": record["sampling"]} if "sampling" in record else {}),
         "data": read_json(folder.config).get("data"),
         "folder": run.resolve().name,
         "fingerprint": folder_fingerprint(model_folder(run)),

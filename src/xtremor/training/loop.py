@@ -10,22 +10,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from xtremor.console import Progress, say
 from xtremor.errors import UserError
 from xtremor.paths import atomic_file, explained
-from xtremor.robust.methods import Plain
+from xtremor.robust.methods import Method, Plain
 from xtremor.robust.passes import PassCounts
 from xtremor.training import checkpoint
-from xtremor.training.batches import batches_from, updates_in
+from xtremor.training.batches import Epochs
 from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.drift import L2SP
 from xtremor.training.optimizer import make_optimizer, rate_share, set_rates
-from xtremor.training.step import BatchStep
 
 LOG = "log.jsonl"
 LOG_LINES = 500
@@ -61,6 +61,50 @@ class Totals:
         return self.tail_loss / max(1, self.tail_updates)
 
 
+class Step(Protocol):
+    """What the loop needs of a step: ``training.step.BatchStep``, or ``training.shared.MixedStep``.
+
+    Attributes:
+        model: what is trained.
+        counts: passes made so far.
+        lengths: (U,) tokens of each unit.
+        weights: (U,) targets of each unit that count in the mean loss of a batch.
+    """
+
+    model: nn.Module
+    counts: PassCounts
+
+    @property
+    def lengths(self) -> np.ndarray: ...
+
+    @property
+    def weights(self) -> np.ndarray: ...
+
+    def run(
+        self, units: np.ndarray, update: int, part: int, weight: float, method: Method | None = None
+    ) -> tuple[Tensor, int]:
+        """Add ``weight`` times the gradient of the mean loss over ``units``; return the loss and the real tokens.
+
+        ``method`` takes the place of the run's own.
+        """
+        ...
+
+
+class Order(Protocol):
+    """Which units every update takes: ``training.batches.Epochs``, or ``training.mixture.MixedOrder``."""
+
+    @property
+    def updates(self) -> int: ...
+
+    def batches(self, done: int) -> Iterator[np.ndarray]:
+        """The units of update ``done``, ``done + 1``, ...: a function of the seed and the update."""
+        ...
+
+    def about(self, update: int) -> dict[str, Any]:
+        """What the log says of a 0-based update beyond its figures."""
+        ...
+
+
 class Loop:
     """Trains ``step.model`` in place.
 
@@ -74,6 +118,7 @@ class Loop:
         folder: where checkpoint and log are written.
         checkpoint_seconds: time between checkpoints; results do not depend on it.
         penalty: adds its gradient once an update, before clipping.
+        order: which units every update takes; by default all of them in every epoch.
 
     With linear probing the first ``probe`` updates train the tensors in ``fresh`` alone and plainly, so that every
     method goes on from the same head; the schedule after them is that of a run without it: the same batches, dropout
@@ -82,19 +127,22 @@ class Loop:
 
     def __init__(
         self,
-        step: BatchStep,
+        step: Step,
         settings: TrainSettings,
         fresh: list[str],
         folder: Path,
         checkpoint_seconds: float = 60.0,
         penalty: L2SP | None = None,
+        order: Order | None = None,
     ) -> None:
         self.step, self.settings, self.folder = step, settings, folder
         self.checkpoint_seconds = checkpoint_seconds
-        self.lengths = step.features.lengths
         self.penalty, self.fresh = penalty, fresh
-        self.probe = updates_in(len(self.lengths), settings.batch_size, settings.controls.probe_epochs or 0.0)
-        self.updates = self.probe + updates_in(len(self.lengths), settings.batch_size, settings.epochs)
+        size, seed = settings.batch_size, settings.seed
+        self.order = order or Epochs(step.lengths, size, seed, settings.epochs)
+        self.probing = Epochs(step.lengths, size, derived_seed(seed, "probe"), settings.controls.probe_epochs or 0.0)
+        self.probe = self.probing.updates
+        self.updates = self.probe + self.order.updates
         self.waiting: list[torch.nn.Parameter] = []
         if self.probe:
             named = step.model.named_parameters()
@@ -141,12 +189,11 @@ class Loop:
         return self.totals
 
     def _batches(self) -> Iterator[np.ndarray]:
-        """The rows of every update that is left; where linear probing ends, everything else begins to be trained."""
-        size, seed = self.settings.batch_size, self.settings.seed
+        """The units of every update that is left; where linear probing ends, everything else begins to be trained."""
         if self.probe and self.totals.update <= self.probe:
-            yield from batches_from(self.lengths, size, derived_seed(seed, "probe"), self.probe, self.totals.update)
+            yield from self.probing.batches(self.totals.update)
             self._end_probe()
-        yield from batches_from(self.lengths, size, seed, self.updates - self.probe, self.totals.update - self.probe)
+        yield from self.order.batches(self.totals.update - self.probe)
 
     def _end_probe(self) -> None:
         for parameter in self.waiting:
@@ -159,7 +206,7 @@ class Loop:
         model, update = self.step.model, self.totals.update - self.probe
         probing = update < 0
         self.optimizer.zero_grad(set_to_none=True)
-        loss, tokens, weights = 0.0, 0, self.step.features.weights
+        loss, tokens, weights = 0.0, 0, self.step.weights
         for part, piece in enumerate(np.array_split(rows, min(self.settings.accumulate, len(rows)))):
             # By targets, not by rows: the parts' mean losses then add up to that of the whole batch.
             share = int(weights[piece].sum()) / int(weights[rows].sum())
@@ -227,7 +274,15 @@ class Loop:
 
     def _log(self, log: Any, loss: float, norm: float) -> None:
         if self.totals.update % max(1, self.updates // LOG_LINES) == 0 or self.totals.update == self.updates:
-            line = {"update": self.totals.update, "loss": loss, "gradient_norm": norm, "tokens": self.totals.tokens}
+            update = self.totals.update - self.probe - 1
+            about = self.order.about(update) if update >= 0 else {"phase": "linear probing"}
+            line = {
+                "update": self.totals.update,
+                **about,
+                "loss": loss,
+                "gradient_norm": norm,
+                "tokens": self.totals.tokens,
+            }
             log.write(json.dumps(line) + "\n")
             log.flush()
 

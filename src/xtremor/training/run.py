@@ -15,7 +15,6 @@ from xtremor import machine
 from xtremor.console import say, warn
 from xtremor.encoders.runs import tokenizer_digest
 from xtremor.errors import UserError
-from xtremor.robust.registry import expected_passes
 from xtremor.sources.base import Source
 from xtremor.sources.own import own_record
 from xtremor.tasks.base import TaskCard, TextExample
@@ -26,6 +25,7 @@ from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.folder import FORMAT, RunFolder, write_json
 from xtremor.training.learning import doubts, english_dev
 from xtremor.training.lineage import lineage_of
+from xtremor.training.record import common_record
 
 if TYPE_CHECKING:
     from torch import nn
@@ -248,18 +248,13 @@ def fit(
     keep_state: bool,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
-    import torch
-    from accelerate import Accelerator
-
     from xtremor.training.adapt import Adaptation, frozen_names
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
     from xtremor.training.step import BatchStep
 
     started = time.monotonic()
-    accelerator = Accelerator(mixed_precision="bf16" if settings.precision == "bf16" else "no")
-    if accelerator.num_processes > 1:
-        raise UserError("training on several processes is not supported yet; start one process")
+    accelerator = make_accelerator(settings)
     pad_token = pad_of(prepared.tokenizer)
     frozen = frozen_names(model, settings)
     full, table = compact(model, prepared.features.rows.tokens, pad_token, not (settings.freeze_embeddings or frozen))
@@ -277,35 +272,27 @@ def fit(
     held = adaptation.finish()
     full.to(accelerator.device)
     expand(model, full, table)
-    device = str(accelerator.device)
     return {
-        "format": FORMAT,
+        **common_record(settings, report, totals, step.counts, accelerator.device),
         "task": prepared.card.name,
         "category": prepared.card.category,
         "texts": prepared.texts,
-        "arm": settings.arm,
-        "method": settings.method.as_dict(),
-        "seed": settings.seed,
-        "encoder": asdict(report),
         "training": {**settings.as_dict(), "rows": prepared.examples, "updates": totals.update},
         "site_unit": step.unit,
-        "final_training_loss": totals.final_loss,
-        "counts": {
-            "updates": totals.update,
-            "examples": totals.examples,
-            "tokens": totals.tokens,
-            **step.counts.as_dict(),
-            "passes_relative_to_plain": expected_passes(settings.method) / 3,
-        },
         **held,
         "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
         "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
-        "command": machine.command_line(),
-        "created": machine.now(),
-        "versions": machine.versions(),
-        "machine": machine.machine(device, torch.get_num_threads()),
-        "warnings": [],
     }
+
+
+def make_accelerator(settings: TrainSettings) -> Any:
+    """Device, precision and backward; raises UserError where several processes were started."""
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(mixed_precision="bf16" if settings.precision == "bf16" else "no")
+    if accelerator.num_processes > 1:
+        raise UserError("training on several processes is not supported yet; start one process")
+    return accelerator
 
 
 def pad_of(tokenizer: Any) -> int:

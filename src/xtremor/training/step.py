@@ -70,6 +70,16 @@ class BatchStep:
         self.unit = unit
         self.method = build(method, unit, self.width)
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """(U,) tokens of each unit."""
+        return self.features.lengths
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(U,) targets of each unit that count in the mean loss of a batch."""
+        return self.features.weights
+
     def run(
         self, units: np.ndarray, update: int, part: int, weight: float, method: Method | None = None
     ) -> tuple[Tensor, int]:

@@ -14,6 +14,7 @@ from typing import Any
 from xtremor.errors import UserError
 from xtremor.paths import cache_folder
 from xtremor.sources.base import DataRecord
+from xtremor.sources.hub.english import published_english
 from xtremor.sources.hub.parquet import find, read, revision
 from xtremor.sources.hub.published import Published, published
 from xtremor.sources.official import open_official, reader
@@ -54,7 +55,7 @@ class HubSource:
     def languages(self, split: str) -> list[str]:
         """Codes for which the hub is known to have the split, in the card's order."""
         codes = self.card.languages if split in self.card.splits else dict.fromkeys((*self.card.languages, ENGLISH))
-        return [code for code in codes if published(self.card.name, split, code) is not None]
+        return [code for code in codes if self._entries(split, code)]
 
     def examples(self, split: str, language: str) -> list[Any]:
         """All rows of a split in the order of the hub.
@@ -64,7 +65,7 @@ class HubSource:
         """
         self._fetch(split, language)
         reference = _REFERENCE.get(self.card.name, ENGLISH)
-        if split != "train" and published(self.card.name, split, reference) is not None:
+        if split != "train" and self._entries(split, reference):
             self._fetch(split, reference)
         return self._official().examples(split, language)
 
@@ -87,24 +88,31 @@ class HubSource:
             self._folder.cleanup()
             self._folder, self._inner, self._fetched = None, None, set()
 
+    def _entries(self, split: str, language: str) -> tuple[Published, ...]:
+        """Where the files of a split are, in the order of the reader's parts; none where the hub has none."""
+        if self.card.source == "intermediate":
+            return published_english(self.card.name, split) if language == ENGLISH else ()
+        entry = published(self.card.name, split, language)
+        return () if entry is None else (entry,)
+
     def _fetch(self, split: str, language: str) -> None:
-        """Write one file of the official layout, once."""
+        """Write the files of a split in the official layout, once."""
         if (split, language) in self._fetched:
             return
-        entry = published(self.card.name, split, language)
-        if entry is None:
+        entries = self._entries(split, language)
+        if not entries:
             raise UserError(
                 f"task {self.card.name}: the hub has no {split} in {language} that can be read; it has "
                 f"{', '.join(self.languages(split)) or 'none in any language'}"
             )
-        paths = find(entry, self.local)
-        rows, names = read(paths)
-        text = self._converted(entry, rows, names)
-        commit = revision(paths[0])
-        self._from[f"{entry.repository}{f' at {commit[:12]}' if commit else ''}"] = None
-        target = self._root() / reader(self.card).names(self.card, split, language)[0]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8", newline="")
+        for entry, name in zip(entries, reader(self.card).parts(self.card, split, language), strict=True):
+            paths = find(entry, self.local)
+            text = self._converted(entry, *read(paths))
+            commit = revision(paths[0])
+            self._from[f"{entry.repository}{f' at {commit[:12]}' if commit else ''}"] = None
+            target = self._root() / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="")
         self._fetched.add((split, language))
 
     def _converted(self, entry: Published, rows: list[dict[str, Any]], names: dict[str, list[str]]) -> str:

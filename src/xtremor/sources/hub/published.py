@@ -43,7 +43,7 @@ class Published:
     keep: Callable[[Row], bool] = field(default=lambda row: True)
 
 
-_ONE_CONFIGURATION = ("plain_text", "default", "data", ".")
+ONE_CONFIGURATION = ("plain_text", "default", "data", ".")
 _SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 
@@ -62,33 +62,33 @@ def published(task: str, split: str, language: str) -> Published | None:
         return Published("cambridgeltl/xcopa", (language,), theirs, _choices)
     if task == "xcopa" and split in ("siqa", "siqa-dev") and english:
         part = "train" if split == "siqa" else "validation"
-        return Published("allenai/social_i_qa", _ONE_CONFIGURATION, part, _social)
+        return Published("allenai/social_i_qa", ONE_CONFIGURATION, part, social_lines)
     if task in ("xquad", "mlqa") and split == "train" and english:
-        return Published("rajpurkar/squad", _ONE_CONFIGURATION, "train", _squad)
+        return Published("rajpurkar/squad", ONE_CONFIGURATION, "train", squad_json)
     if task == "xquad" and split == "test":
-        return Published("google/xquad", (f"xquad.{language}",), "validation", _squad)
+        return Published("google/xquad", (f"xquad.{language}",), "validation", squad_json)
     if task == "mlqa" and split in ("dev", "test"):
-        return Published("facebook/mlqa", (f"mlqa.{language}.{language}",), theirs, _squad)
+        return Published("facebook/mlqa", (f"mlqa.{language}.{language}",), theirs, squad_json)
     if task == "tydiqa" and split in ("train", "test") and language in TYDIQA_LANGUAGES:
         begin = f"{TYDIQA_LANGUAGES[language]}-"
         theirs = "validation" if split == "test" else "train"
         folders = ("secondary_task",)
         return Published(
-            "google-research-datasets/tydiqa", folders, theirs, _squad, lambda row: str(row["id"]).startswith(begin)
+            "google-research-datasets/tydiqa", folders, theirs, squad_json, lambda row: str(row["id"]).startswith(begin)
         )
     return None
 
 
 def _pairs(columns: tuple[str, str]) -> Convert:
     def convert(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
-        classes = _classes(names.get("label"), labels)
+        classes = class_names(names.get("label"), labels)
         lines = []
         for row in rows:
-            texts = [_one_line(row[column], column) for column in columns]
+            texts = [one_line(row[column], column) for column in columns]
             # -1 is the hub's way of saying that a split has no labels.
-            label = [] if row["label"] in (-1, None) else [_class(row["label"], classes)]
+            label = [] if row["label"] in (-1, None) else [class_name(row["label"], classes)]
             lines.append("\t".join([*texts, *label]))
-        return _joined(lines)
+        return joined(lines)
 
     return convert
 
@@ -105,8 +105,9 @@ def _tagged(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Seq
         if len(tokens) != len(tags):
             raise UserError(f"a sentence has {len(tokens)} tokens and {len(tags)} tags ({' '.join(tokens)[:40]})")
         sentences.append(
-            _joined(
-                f"{_one_line(token, 'tokens')}\t{_class(tag, classes)}" for token, tag in zip(tokens, tags, strict=True)
+            joined(
+                f"{one_line(token, 'tokens')}\t{class_name(tag, classes)}"
+                for token, tag in zip(tokens, tags, strict=True)
             )
         )
     return "\n".join(sentences)
@@ -115,17 +116,18 @@ def _tagged(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Seq
 def _choices(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
     keys = ("premise", "choice1", "choice2", "question", "label", "idx")
     found = ({key: row[key] for key in keys if not (key == "label" and row[key] == -1)} for row in rows)
-    return _joined(json.dumps(row, ensure_ascii=False) for row in found)
+    return joined(json.dumps(row, ensure_ascii=False) for row in found)
 
 
-def _social(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
+def social_lines(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
+    """Social IQa as JSON lines with the letter of the right answer."""
     keys = ("context", "question", "answerA", "answerB", "answerC")
     correct = {"1": "A", "2": "B", "3": "C"}
     found = ({**{key: row[key] for key in keys}, "correct": correct[str(row["label"]).strip()]} for row in rows)
-    return _joined(json.dumps(row, ensure_ascii=False) for row in found)
+    return joined(json.dumps(row, ensure_ascii=False) for row in found)
 
 
-def _squad(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
+def squad_json(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
     """Rows that follow each other with one context are a paragraph, paragraphs with one title an article."""
     articles: list[dict[str, Any]] = []
     for row in rows:
@@ -147,12 +149,13 @@ def _answers(row: Row) -> Iterator[dict[str, Any]]:
         yield {"text": text, "answer_start": start}
 
 
-def _classes(found: Sequence[str] | None, labels: Sequence[str]) -> Sequence[str]:
+def class_names(found: Sequence[str] | None, labels: Sequence[str]) -> Sequence[str]:
     """Names of the classes in the file's order; the card's names and order where the file's are other words."""
     return found if found is not None and set(found) == set(labels) else labels
 
 
-def _class(value: Any, classes: Sequence[str] | None) -> str:
+def class_name(value: Any, classes: Sequence[str] | None) -> str:
+    """The name of a class that may be a number; raises UserError where it cannot be told."""
     if isinstance(value, str):
         return value
     if classes is None:
@@ -162,11 +165,13 @@ def _class(value: Any, classes: Sequence[str] | None) -> str:
     return classes[value]
 
 
-def _one_line(text: Any, column: str) -> str:
+def one_line(text: Any, column: str) -> str:
+    """A text that fits between tabs; raises UserError otherwise."""
     if not isinstance(text, str) or "\n" in text or "\t" in text:
         raise UserError(f"'{column}' holds {str(text)[:40]!r}; expected a text without tabs and line ends")
     return text
 
 
-def _joined(lines: Iterable[str]) -> str:
+def joined(lines: Iterable[str]) -> str:
+    """A line each."""
     return "".join(f"{line}\n" for line in lines)

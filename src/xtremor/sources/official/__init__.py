@@ -22,7 +22,11 @@ def layout(card: TaskCard) -> str:
 
 
 def reader(card: TaskCard) -> type[OfficialSource]:
-    """The class that reads a task's files."""
+    """The class that reads a task's files; of an English intermediate task too."""
+    if card.source == "intermediate":
+        from xtremor.sources import intermediate
+
+        return intermediate.reader(card)
     from xtremor.sources.official.bucc import BuccSource
     from xtremor.sources.official.choice import ChoiceSource
     from xtremor.sources.official.lareqa import LareqaSource

@@ -16,6 +16,7 @@ from xtremor.errors import UserError
 from xtremor.sources.json_text import member, read_json_lines
 from xtremor.sources.official.clusters import numbered
 from xtremor.sources.official.folder import ENGLISH, OfficialSource
+from xtremor.sources.official.social import LETTERS, read_social
 from xtremor.sources.text import TextFile
 from xtremor.tasks.base import ChoiceExample, TaskCard
 
@@ -24,7 +25,6 @@ CLEAN = ("zh", "et", "qu", ENGLISH)
 QUESTIONS = {"cause": "What was the cause?", "effect": "What was the effect?"}
 _FILE_SPLITS = {"dev": "val"}
 _SIQA = {"siqa": "siqa/socialIQa_v1.4_trn.jsonl", "siqa-dev": "siqa/socialIQa_v1.4_dev.jsonl"}
-_LETTERS = ("A", "B", "C")
 
 
 class ChoiceSource(OfficialSource):
@@ -120,16 +120,13 @@ class ChoiceSource(OfficialSource):
         return self._right[split]
 
     def _social(self, name: str, file: TextFile, split: str) -> list[ChoiceExample]:
-        """Rows of Social IQa: context, question, answerA to answerC and the letter of the correct one."""
-        keys = ("context", "question", *(f"answer{letter}" for letter in _LETTERS))
-        rows: list[tuple[str, ...]] = []
-        labels: list[str] = []
-        for where, row in read_json_lines(file):
-            rows.append(tuple(_text(row, key, where) for key in keys))
-            correct = member(row, "correct", str, where)
-            if correct not in _LETTERS:
-                raise UserError(f"{where}: 'correct' is '{correct}'; expected {', '.join(_LETTERS)}")
-            labels.append(str(_LETTERS.index(correct)))
+        """Rows of Social IQa, version 1.4, which has the letter of the right answer in the row."""
+        found = read_social(file)
+        for number, (_, correct) in enumerate(found, start=1):
+            if correct is None:
+                raise UserError(f"{file.name}, line {number}: 'correct' is missing; expected a string")
+        rows = [row for row, _ in found]
+        labels = [str(LETTERS.index(correct or "")) for _, correct in found]
         self._record(name, file, len(rows))
         clusters = numbered((row[0] for row in rows), f"{self.card.name}/{split}")
         return [

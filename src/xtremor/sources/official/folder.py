@@ -44,6 +44,11 @@ class OfficialSource(ABC):
     def names(cls, card: TaskCard, split: str, language: str) -> Sequence[str]:
         """Names that the file may have, relative to the data folder, the usual one first; none where no file can be."""
 
+    @classmethod
+    def parts(cls, card: TaskCard, split: str, language: str) -> Sequence[str]:
+        """The files that a split of a language consists of, each by its usual name: one, but for ``anli``."""
+        return cls.names(card, split, language)[:1]
+
     @abstractmethod
     def examples(self, split: str, language: str) -> list[Any]:
         """All rows of a split in file order; raises UserError at a missing file or the first unusable row."""

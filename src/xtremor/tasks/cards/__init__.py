@@ -12,6 +12,7 @@ from xtremor.tasks.base import TaskCard
 from xtremor.tasks.cards.benchmarks import BENCHMARKS, scored_in
 from xtremor.tasks.cards.choice import XCOPA
 from xtremor.tasks.cards.classification import INTENTS, PAWSX, XNLI
+from xtremor.tasks.cards.intermediate import CARDS as INTERMEDIATE
 from xtremor.tasks.cards.retrieval import BUCC2018, LAREQA, MEWSLIX, TATOEBA
 from xtremor.tasks.cards.spans import MLQA, TYDIQA, XQUAD
 from xtremor.tasks.cards.tagging import PANX, SLOTS, UDPOS
@@ -35,6 +36,7 @@ _CARDS = {
         LAREQA,
         TATOEBA,
         BUCC2018,
+        *INTERMEDIATE,
     )
 }
 

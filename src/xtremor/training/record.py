@@ -1,0 +1,44 @@
+"""What ``run.json`` says of every run, on one task or on several."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from xtremor import machine
+from xtremor.robust.registry import expected_passes
+from xtremor.training.config import TrainSettings
+from xtremor.training.folder import FORMAT
+
+if TYPE_CHECKING:
+    from xtremor.encoders.load import LoadReport
+    from xtremor.robust.passes import PassCounts
+    from xtremor.training.loop import Totals
+
+
+def common_record(
+    settings: TrainSettings, report: LoadReport, totals: Totals, counts: PassCounts, device: Any
+) -> dict[str, Any]:
+    """Method, seed, encoder, loss, counts, command, versions and machine."""
+    import torch
+
+    return {
+        "format": FORMAT,
+        "arm": settings.arm,
+        "method": settings.method.as_dict(),
+        "seed": settings.seed,
+        "encoder": asdict(report),
+        "final_training_loss": totals.final_loss,
+        "counts": {
+            "updates": totals.update,
+            "examples": totals.examples,
+            "tokens": totals.tokens,
+            **counts.as_dict(),
+            "passes_relative_to_plain": expected_passes(settings.method) / 3,
+        },
+        "command": machine.command_line(),
+        "created": machine.now(),
+        "versions": machine.versions(),
+        "machine": machine.machine(str(device), torch.get_num_threads()),
+        "warnings": [],
+    }

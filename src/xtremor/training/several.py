@@ -1,0 +1,271 @@
+"""One training run on several tasks at once: one encoder, a head for each, an update a batch of one task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xtremor import machine
+from xtremor.console import say, warn
+from xtremor.encoders.runs import tokenizer_digest
+from xtremor.sources.base import Source
+from xtremor.tasks.base import TaskCard
+from xtremor.training import checkpoint
+from xtremor.training.config import TrainSettings, derived_seed
+from xtremor.training.folder import FORMAT, RunFolder, write_json
+from xtremor.training.joint import CATEGORY, check_read
+from xtremor.training.learning import doubts, english_dev, has_english_dev
+from xtremor.training.lineage import lineage_of
+from xtremor.training.mixture import MixedOrder, Mixing
+from xtremor.training.record import common_record
+from xtremor.training.run import Prepared, check_positions, features_digest, make_accelerator, pad_of, prepare
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from xtremor.encoders.load import LoadReport
+    from xtremor.training.embeddings import CompactEmbedding
+    from xtremor.training.shared import MixedStep, SharedEncoder
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the tasks: its source, and its rows made ready."""
+
+    source: Source
+    prepared: Prepared
+
+    @property
+    def name(self) -> str:
+        """The task's."""
+        return self.prepared.card.name
+
+
+def train_several(
+    settings: TrainSettings,
+    tasks: Sequence[tuple[TaskCard, Source]],
+    mixing: Mixing,
+    output: Path,
+    keep_model: bool = True,
+    threads: int | None = None,
+    checkpoint_seconds: float = 60.0,
+) -> dict[str, Any]:
+    """Train, resume, or find that the run is finished; return its record.
+
+    Args:
+        settings: of the run; ``task`` names all tasks, and ``train_rows`` are drawn of each.
+        tasks: cards and sources, in the order of ``settings.task``.
+        mixing: how often each is drawn.
+        output: the run folder; its ``model`` becomes the bare encoder, with the heads in a folder of their own.
+        keep_model: write it.
+        threads: for the CPU; None leaves torch's choice.
+        checkpoint_seconds: time between checkpoints.
+
+    Raises:
+        UserError: bad input, a folder of another run, or a loss that is not finite.
+        xtremor.training.loop.Interrupted: on Ctrl-C, resumable.
+    """
+    import torch
+
+    from xtremor.encoders.load import fingerprint
+
+    check_read(settings)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    members = [Member(source, prepare(settings, card, source)) for card, source in tasks]
+    for member in members:
+        # A damaged dev file is said now, and not after the last update.
+        if has_english_dev(member.source):
+            member.source.examples("dev", "en")
+    folder = RunFolder(output)
+    identity = {
+        "format": FORMAT,
+        "settings": settings.as_dict(),
+        "sampling": mixing.as_dict(),
+        "encoder": fingerprint(settings.encoder),
+        "data": {member.name: features_digest(member.prepared.features) for member in members},
+        "labels": {member.name: list(member.prepared.labels) for member in members},
+    }
+    folder.check(identity)
+    if folder.finished() and (not keep_model or folder.model.is_dir()):
+        say(f"{output}: already finished, nothing to train")
+        return folder.read_record()
+    try:
+        return _train(settings, members, mixing, folder, identity, keep_model, checkpoint_seconds)
+    finally:
+        folder.release()
+
+
+def _train(
+    settings: TrainSettings,
+    members: Sequence[Member],
+    mixing: Mixing,
+    folder: RunFolder,
+    identity: dict[str, Any],
+    keep_model: bool,
+    checkpoint_seconds: float,
+) -> dict[str, Any]:
+    """From fresh heads to the record on disk."""
+    started = time.monotonic()
+    lengths = {member.name: member.prepared.features.lengths for member in members}
+    order = MixedOrder(lengths, mixing, settings.batch_size, settings.epochs, settings.seed)
+    say(_drawn(order))
+    model, reports = make_shared(settings, members)
+    ancestry = lineage_of(settings.encoder)
+    check_positions(next(iter(model.models.values())), settings.max_length)
+    record = _fit(settings, members, mixing, order, model, reports, folder, identity, checkpoint_seconds)
+    record |= ancestry
+    record["seconds"]["preparing"] = time.monotonic() - started - record["seconds"]["this_process"]
+    for member, entry in zip(members, record["tasks"], strict=True):
+        entry["english_dev"] = english_dev(settings, member.prepared, member.source, model.of(member.name))
+        entry["data"] = asdict(member.source.record())
+    record["warnings"] = _warnings(members, record)
+    for sentence in record["warnings"]:
+        warn(sentence)
+    if keep_model:
+        from xtremor.training.export_encoder import write_encoder
+
+        write_encoder(folder, model, [member.prepared for member in members], settings, record)
+        record["tokenizer"] = tokenizer_digest(folder.model)
+    record["peak_memory_mb"] = machine.peak_memory_mb()
+    write_json(folder.record, record)
+    checkpoint.remove(folder.path)
+    return record
+
+
+def make_shared(settings: TrainSettings, members: Sequence[Member]) -> tuple[SharedEncoder, dict[str, LoadReport]]:
+    """The encoder with a fresh head for each task; a head depends on the seed and its task's name alone."""
+    import torch
+
+    from xtremor.encoders.load import load_task_model
+    from xtremor.training.shared import SharedEncoder
+
+    model = SharedEncoder()
+    reports: dict[str, LoadReport] = {}
+    for member in members:
+        torch.manual_seed(derived_seed(settings.seed, "head", member.name))
+        kind = member.prepared.category
+        config = kind.head_config(member.prepared.labels)
+        one, reports[member.name] = load_task_model(settings.encoder, kind.AUTO_CLASS, **config)
+        model.add(member.name, one)
+        say(f"{member.name}: {reports[member.name].sentences()}")
+    return model, reports
+
+
+def _fit(
+    settings: TrainSettings,
+    members: Sequence[Member],
+    mixing: Mixing,
+    order: MixedOrder,
+    model: SharedEncoder,
+    reports: dict[str, LoadReport],
+    folder: RunFolder,
+    identity: dict[str, Any],
+    checkpoint_seconds: float,
+) -> dict[str, Any]:
+    """Train ``model`` in place and return the record of the run so far."""
+    from xtremor.training.embeddings import compact, expand
+    from xtremor.training.loop import Loop
+
+    started = time.monotonic()
+    accelerator = make_accelerator(settings)
+    pad_token = pad_of(members[0].prepared.tokenizer)
+    tokens = np.unique(np.concatenate([np.unique(member.prepared.features.rows.tokens) for member in members]))
+    full, table = compact(model, tokens, pad_token, not settings.freeze_embeddings)
+    model.to(accelerator.device)
+    model.train()
+    step = _mixed_step(settings, members, model, table, full, accelerator)
+    # Not before: what is refused up to here leaves no folder behind.
+    folder.claim(identity)
+    fresh = [f"models.{task}.{name}" for task, report in reports.items() for name in report.missing]
+    loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order)
+    totals = loop.run()
+    full.to(accelerator.device)
+    expand(model, full, table)
+    # Some architectures keep the table beside the parts that were shared before.
+    model.share()
+    rows = sum(member.prepared.examples for member in members)
+    return {
+        **common_record(settings, reports[members[0].name], totals, step.counts, accelerator.device),
+        "task": settings.task,
+        "category": CATEGORY,
+        "texts": None,
+        "tasks": [_entry(settings, member, order, step, place) for place, member in enumerate(members)],
+        "sampling": mixing.as_dict(),
+        "training": {**settings.as_dict(), "rows": rows, "updates": totals.update},
+        "site_unit": step.steps[0].unit,
+        "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
+        "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
+        "english_dev": None,
+        "own": None,
+    }
+
+
+def _mixed_step(
+    settings: TrainSettings,
+    members: Sequence[Member],
+    model: SharedEncoder,
+    table: CompactEmbedding,
+    full: nn.Embedding,
+    accelerator: Any,
+) -> MixedStep:
+    """A step for each task, behind one."""
+    from xtremor.training.shared import MixedStep
+    from xtremor.training.step import BatchStep
+
+    pad_token = pad_of(members[0].prepared.tokenizer)
+    steps = []
+    for member in members:
+        prepared = member.prepared
+        steps.append(
+            BatchStep(
+                model.of(member.name), table, prepared.features, prepared.category, settings.method, settings.seed,
+                pad_token, accelerator, full.weight,
+            )
+        )  # fmt: skip
+    return MixedStep(model, steps)
+
+
+def _entry(settings: TrainSettings, member: Member, order: MixedOrder, step: MixedStep, place: int) -> dict[str, Any]:
+    """What the record says of one task."""
+    units, drawn = len(order.lengths[member.name]), order.drawn[member.name]
+    return {
+        "task": member.name,
+        "category": member.prepared.card.category,
+        "rows": member.prepared.examples,
+        "units": units,
+        "probability": float(order.probabilities[place]),
+        "updates": drawn,
+        # In batches, of which the last of an epoch may be smaller.
+        "epochs": drawn / -(-units // settings.batch_size),
+        "site_unit": step.steps[place].unit,
+    }
+
+
+def _drawn(order: MixedOrder) -> str:
+    shares = ", ".join(
+        f"{task} {count:,} ({share:.1%})"
+        for (task, count), share in zip(order.drawn.items(), order.probabilities, strict=True)
+    )
+    return f"updates of each task (probability): {shares}"
+
+
+def _warnings(members: Sequence[Member], record: dict[str, Any]) -> list[str]:
+    """What suggests that the run, or one of its tasks, did not learn."""
+    entries = record["tasks"]
+    drawn = sum(entry["updates"] for entry in entries)
+    guesses = [member.prepared.category.guess_loss(member.prepared.features) for member in members]
+    guess = sum(each * entry["updates"] / drawn for each, entry in zip(guesses, entries, strict=True))
+    found = doubts(record["final_training_loss"], guess, None)
+    for member, entry in zip(members, entries, strict=True):
+        if not entry["updates"]:
+            found.append(f"{member.name} was never drawn, so that its head is untrained; try another --sampling")
+            continue
+        constant = member.prepared.category.CONSTANT
+        found += [f"{member.name}: {each}" for each in doubts(0.0, 1.0, entry["english_dev"], constant)]
+    return found
