@@ -16,6 +16,7 @@ ITEMS = {
     "accuracy": (["a", "b"], ["a ", "c"]),
     "chunk_f1": ([["B-PER"], ["B-PER"]], [["B-PER"], ["O"]]),
     "pos_f1": ([["NOUN"], ["VERB"]], [["NOUN"], ["NOUN"]]),
+    "token_accuracy": ([["B-PER"], ["B-PER"]], [["B-PER"], ["O"]]),
     "squad": ([("a1",), ("b1",)], ["a1", None]),
     "mlqa": ([("a1",), ("b1",)], ["a1", None]),
     "map@20": ([("a",), ("b",)], [["a"], ["c"]]),

@@ -12,6 +12,7 @@ _PLACES = {
     "accuracy": ("accuracy", "ACCURACY"),
     "chunk_f1": ("chunks", "CHUNK_F1"),
     "pos_f1": ("pos", "POS_F1"),
+    "token_accuracy": ("tokens", "TOKEN_ACCURACY"),
     "squad": ("squad", "SQUAD"),
     "mlqa": ("mlqa", "mlqa"),
     "map@20": ("ranking", "MAP_AT_20"),
