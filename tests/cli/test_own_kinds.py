@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 from helpers.commands import assert_resumes, call, read_json
-from helpers.own import Own, train_own, write_kind
+from helpers.own import Own, train_kind, write_kind
 
 from xtremor.scoring.predictions import read_predictions
 
@@ -20,20 +21,9 @@ METRICS = {"tagging": "chunk_f1", "choice": "accuracy", "spans": "squad"}
 ROWS = {"tagging": 76, "choice": 76, "spans": 57}
 
 
-@pytest.fixture(scope="module", params=list(METRICS))
-def made(request: pytest.FixtureRequest, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """The files of a kind, and a run that learnt them; not to be written to."""
-    folder = tmp_path_factory.mktemp(request.param)
-    own = write_kind(request.param, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XTREMOR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        assert call(command(own, tiny_encoder, folder / "run", "--evaluate", "--data", str(own.test))) == 0
-    return own, folder / "run"
-
-
-def command(own: Own, encoder: Path, output: Path, *more: str, epochs: int | None = None) -> list[str]:
-    length = () if own.length is None else ("--max-length", str(own.length))
-    return train_own(own.train, encoder, output, *own.options, *length, "--epochs", str(epochs or own.epochs), *more)
+@pytest.fixture(params=list(METRICS))
+def made(request: pytest.FixtureRequest, learnt_kind: Callable[[str], Made]) -> Made:
+    return learnt_kind(request.param)
 
 
 def category(run: Path) -> str:
@@ -95,7 +85,7 @@ def test_labels_are_those_of_the_evaluation(made: Made, tmp_path: Path, capsys: 
 
 def test_another_content_is_another_run(made: Made, tiny_encoder: Path, capsys: Captured) -> None:
     own, run = made
-    again = command(own, tiny_encoder, run, "--evaluate", "--data", str(own.test))
+    again = train_kind(own, tiny_encoder, run, "--evaluate", "--data", str(own.test))
     assert call(again) == 0
     assert "already finished" in capsys.readouterr().err
     before = own.train.read_bytes()
@@ -114,7 +104,7 @@ def test_a_dev_file_of_the_kind(made: Made, tiny_encoder: Path, tmp_path: Path, 
     own, run = made
     dev = shutil.copy(own.file, tmp_path / f"dev{own.file.suffix}")
     options = ("--dev", str(dev), "--no-keep-model")
-    assert call(command(own, tiny_encoder, tmp_path / "run", *options, epochs=1)) == 0
+    assert call(train_kind(own, tiny_encoder, tmp_path / "run", *options, epochs=1)) == 0
     record = read_json(tmp_path / "run" / "run.json")
     rows = {"tagging": 80, "choice": 80, "spans": 60}[category(run)]
     assert record["training"]["rows"] == rows and record["own"]["dev"]["file"] == dev.name
@@ -125,7 +115,7 @@ def test_a_dev_file_of_the_kind(made: Made, tiny_encoder: Path, tmp_path: Path, 
 def test_killed_and_resumed_it_is_the_same_run(made: Made, tiny_encoder: Path, tmp_path: Path) -> None:
     own, _ = made
     options = ("--method", "pgd", "--checkpoint-seconds", "0")
-    assert_resumes(lambda run: command(own, tiny_encoder, run, *options, epochs=1), tmp_path, 3)
+    assert_resumes(lambda run: train_kind(own, tiny_encoder, run, *options, epochs=1), tmp_path, 3)
 
 
 def test_what_labelling_does_not_read_is_refused(made: Made, tmp_path: Path, capsys: Captured) -> None:

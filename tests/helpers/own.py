@@ -90,3 +90,9 @@ def write_kind(category: str, folder: Path) -> Own:
         shutil.copy(data / source, folder / name)
     train, *_, last = (folder / name for name in places)
     return Own(train, folder / "test", last, options, epochs, length)
+
+
+def train_kind(own: Own, encoder: Path, output: Path, *more: str, epochs: int | None = None) -> list[str]:
+    """A run that learns the markers of a kind; ``more`` is added."""
+    length = () if own.length is None else ("--max-length", str(own.length))
+    return train_own(own.train, encoder, output, *own.options, *length, "--epochs", str(epochs or own.epochs), *more)

@@ -91,6 +91,9 @@ def test_to_be_answered_a_question_needs_no_answers(tmp_path: Path) -> None:
     bare = squad({"id": "1", "question": "Where?"}, {"id": "2", "question": "When?", "answers": None})
     found, _ = read_squad(write(tmp_path, bare), answered=False)
     assert [(each.id, each.answers) for each in found] == [("1", None), ("2", None)]
+    for hidden in (14, [{"question": "Why?", "id": "3"}]):
+        with pytest.raises(UserError, match=r"question 1, '?answers"):
+            read_squad(write(tmp_path, squad({"id": "1", "question": "Where?", "answers": hidden})), answered=False)
 
 
 def test_squad_is_told_from_json_lines(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def read_squad(path: Path, answered: bool = True) -> tuple[list[Question], str]:
 
     Args:
         path: the file.
-        answered: read the answers too; otherwise what the file says of them is not looked at.
+        answered: read the answers too; otherwise it does not matter what they are.
 
     Raises:
         UserError: no JSON of this form, or, with its place in the file, the first question that cannot be used.
@@ -68,7 +68,13 @@ def _question(question: Any, context: str, where: str, answered: bool) -> Questi
     text = member(question, "question", str, where)
     if not text.strip() or not context.strip():
         raise UserError(f"{where}: the {'question' if context.strip() else 'context'} is empty")
-    return Question(name, context, text, _answers(question, context, where) if answered else None)
+    if answered:
+        return Question(name, context, text, _answers(question, context, where))
+    # Not needed, but a bracket that is lost in it would hide the questions that follow.
+    if question.get("answers") is not None:
+        for answer in member(question, "answers", list, where):
+            member(answer, "text", str, f"{where}, answers")
+    return Question(name, context, text, None)
 
 
 def _answers(question: dict[str, Any], context: str, where: str) -> tuple[Answer, ...]:
