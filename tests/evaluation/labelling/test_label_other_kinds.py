@@ -170,6 +170,11 @@ def test_a_model_without_its_run_is_known_by_its_head(
     shutil.copytree(tagger / "model", tmp_path / "tagger")
     assert predict(tmp_path / "tagger", write(tmp_path / "a.txt", "yin ba\n")) == 0
     assert capsys.readouterr().out == "yin\tB-PER\nba\tO\n\n"
+    config = json.loads((tmp_path / "tagger" / "config.json").read_text(encoding="utf-8"))
+    config["id2label"]["1"] = "a person"
+    write(tmp_path / "tagger" / "config.json", json.dumps(config))
+    assert predict(tmp_path / "tagger", tmp_path / "a.txt") == 2
+    assert "has a tag 'a person', which is no one word" in capsys.readouterr().err
     shutil.copytree(answerer / "model", tmp_path / "answerer")
     assert predict(tmp_path / "answerer", tmp_path / "a.txt") == 2
     assert "name a SQuAD .json file" in capsys.readouterr().err

@@ -149,6 +149,7 @@ def test_a_task_is_restored_from_its_record(tmp_path: Path, own: OwnRows) -> Non
     source = OwnSource(own.task, own, f"{tmp_path}/swh.csv")
     record = json.loads(json.dumps(own_record(source)))
     assert OwnTask.from_dict(record) == own.task
+    assert "category" not in record and "choices" not in record["columns"], "as before there were other kinds"
     none = Named()
     again = recorded_source(record, tmp_path / "swh.csv", none)
     assert again.languages("test") == ["sw"] and again.languages("train") == again.languages("dev") == []
@@ -159,6 +160,8 @@ def test_a_task_is_restored_from_its_record(tmp_path: Path, own: OwnRows) -> Non
         recorded_source(record, None, none)
     with pytest.raises(UserError, match="was it edited"):
         OwnTask.from_dict({**record, "columns": {"words": "text"}})
+    with pytest.raises(UserError, match="was it edited"):
+        OwnTask.from_dict({**record, "category": "parsing"})
 
 
 def test_what_a_source_records(tmp_path: Path, own: OwnRows) -> None:

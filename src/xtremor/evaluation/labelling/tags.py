@@ -47,6 +47,9 @@ def label_sentences(folder: TrainedFolder, file: str, output: Path | None, setti
         tokens += len(words(sentence))
     say(f"{file}: {sentences:,} sentences with {tokens:,} tokens")
     trained = load_trained(folder, settings.max_length)
+    spaced = next((label for label in trained.labels if len(label.split()) != 1), None)
+    if spaced is not None:
+        raise UserError(f"{folder.model} has a tag '{spaced}', which is no one word, so that CoNLL cannot hold it")
     counts: Counter[str] = Counter()
     with stoppable(output), _opened(output) as target, counted(file, tokens, "tokens") as advance:
         for chunk in _chunks(read()):

@@ -36,7 +36,7 @@ def read_english(name: str, path: Path, named: Named) -> English:
     tags = list(chain.from_iterable(example.tags or () for example in examples))
     labels = tag_set(path, tags)
     task = OwnTask(name, None, labels, FileFacts(path.name, sha256, len(examples)), category="tagging")
-    scored = "chunk F1, for they are O and B-, I- of types" if _chunked(labels) else "token accuracy"
+    scored = "chunk F1, as tags of chunks are" if _chunked(labels) else "token accuracy"
     sentence = (
         f"{path}: {len(examples):,} sentences with {len(tags):,} tokens, none dropped; {len(labels)} tags "
         f"({shares(tags, labels)}), scored by {scored}"
