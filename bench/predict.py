@@ -27,12 +27,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=20_000, help="rows of the small file (default 20,000)")
-    parser.add_argument("--kinds", default="csv,jsonl,parquet", help="formats, between commas")
+    parser.add_argument("--kinds", default="csv,jsonl,parquet", help="formats, between commas; conll too")
     options = parser.parse_args()
     print({**machine(threads=1), **versions()})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        apart(write_model, folder / "model")
+        for heads in ("BertForSequenceClassification", "BertForTokenClassification"):
+            apart(write_model, folder / heads, heads)
         for kind in options.kinds.split(","):
             small = measure(folder, kind, options.rows)
             large = measure(folder, kind, 10 * options.rows)
@@ -42,8 +43,9 @@ def main() -> None:
 def measure(folder: Path, kind: str, rows: int) -> float:
     """Label a file of ``rows`` rows in a process of its own, print what it took, and return its peak MiB."""
     file, output = folder / f"rows.{kind}", folder / f"labelled.{kind}"
+    model = folder / ("BertForTokenClassification" if kind == "conll" else "BertForSequenceClassification")
     apart(write_rows, file, rows)
-    command = [sys.executable, "-m", "xtremor", "predict", str(folder / "model"), str(file), "--threads", "1"]
+    command = [sys.executable, "-m", "xtremor", "predict", str(model), str(file), "--threads", "1"]
     began = time.monotonic()
     process = subprocess.Popen([*command, "--output", str(output)], stderr=subprocess.DEVNULL)
     # Of this child alone: RUSAGE_CHILDREN would give the largest of all so far.
@@ -71,6 +73,11 @@ def write_rows(path: Path, rows: int) -> None:
     import polars as pl
 
     draw = random.Random(rows)
+    if path.suffix == ".conll":
+        with path.open("w", encoding="utf-8") as file:
+            for _ in range(rows):
+                file.write("\n".join([*draw.choices(WORDS, k=draw.randint(3, 25)), "", ""]))
+        return
     columns = {
         "id": range(rows),
         "text": (" ".join(draw.choices(WORDS, k=draw.randint(3, 25))) for _ in range(rows)),
@@ -80,8 +87,8 @@ def write_rows(path: Path, rows: int) -> None:
     {"csv": frame.write_csv, "jsonl": frame.write_ndjson, "parquet": frame.write_parquet}[path.suffix[1:]](path)
 
 
-def write_model(folder: Path) -> None:
-    """A random classifier of three classes with a word-level tokenizer."""
+def write_model(folder: Path, head: str) -> None:
+    """A random model of three classes or tags with a word-level tokenizer."""
     import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -95,7 +102,7 @@ def write_model(folder: Path) -> None:
         vocab_size=len(ids), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
         max_position_embeddings=64, num_labels=3,
     )  # fmt: skip
-    transformers.BertForSequenceClassification(config).save_pretrained(folder)
+    getattr(transformers, head)(config).save_pretrained(folder)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from helpers.own import Own
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +52,25 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Digests of test folders stay out of the user's cache; all tests of a session share this one."""
     monkeypatch.setenv("XTREMOR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def learnt_kind(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Own, Path]]:
+    """Category -> made-up files of a user's own, and a run that learnt and scored them; not to be written to."""
+    from helpers.commands import call
+    from helpers.own import train_kind, write_kind
+
+    made: dict[str, tuple[Own, Path]] = {}
+
+    def learnt(category: str) -> tuple[Own, Path]:
+        if category not in made:
+            folder = tmp_path_factory.mktemp(category)
+            own = write_kind(category, folder)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("XTREMOR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+                command = train_kind(own, tiny_encoder, folder / "run", "--evaluate", "--data", str(own.test))
+                assert call(command) == 0
+            made[category] = own, folder / "run"
+        return made[category]
+
+    return learnt

@@ -76,17 +76,18 @@ def test_submitted_and_scored_it_has_its_own_scores(run: Path, data: Path, tmp_p
     }
 
 
-def test_labelling_files_and_the_baseline_are_for_classes_of_texts(
-    run: Path, data: Path, tiny_encoder: Path, tmp_path: Path, capsys: Captured
-) -> None:
-    (tmp_path / "texts.csv").write_text("text\nba de\n", encoding="utf-8")
-    assert call(["predict", str(run), str(tmp_path / "texts.csv")]) == 2
-    assert "was trained on panx (tagging); xtremor predict gives whole texts a class" in capsys.readouterr().err
+def test_the_baseline_is_for_classes_of_texts(data: Path, tiny_encoder: Path, tmp_path: Path, capsys: Captured) -> None:
     output = tmp_path / "centroid"
     arguments = ["--task", "panx", "--data", str(data), "--encoder", str(tiny_encoder), "--output", str(output)]
     assert call(["baseline", *arguments]) == 2
     assert "nearest centroid, and panx is tagging: it has none" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_a_run_on_a_benchmark_tags_files_too(run: Path, tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "new.txt").write_text("yin ba mem\nnay\n", encoding="utf-8")
+    assert call(["predict", str(run), str(tmp_path / "new.txt")]) == 0
+    assert capsys.readouterr().out == "yin\tB-PER\nba\tO\nmem\tB-LOC\n\nnay\tB-ORG\n\n"
 
 
 def test_killed_and_resumed_it_is_the_same_run(data: Path, tiny_encoder: Path, tmp_path: Path) -> None:

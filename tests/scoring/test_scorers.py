@@ -17,6 +17,7 @@ ITEMS = {
     "qqp": (["1", "1"], ["1 ", "0"]),
     "chunk_f1": ([["B-PER"], ["B-PER"]], [["B-PER"], ["O"]]),
     "pos_f1": ([["NOUN"], ["VERB"]], [["NOUN"], ["NOUN"]]),
+    "token_accuracy": ([["B-PER"], ["B-PER"]], [["B-PER"], ["O"]]),
     "squad": ([("a1",), ("b1",)], ["a1", None]),
     "squad2": ([("a1",), ("b1",)], ["a1", None]),
     "mlqa": ([("a1",), ("b1",)], ["a1", None]),

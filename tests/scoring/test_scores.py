@@ -87,7 +87,7 @@ def test_languages_keep_the_order_of_the_table_and_the_form_is_json(entries: lis
 def test_the_card_stands_for_its_metric(entries: list[dict[str, object]]) -> None:
     table = pl.DataFrame(entries, schema=schema())
     assert scores_from_predictions(table, card("xnli"), "test", FACTS.__getitem__) == score(entries)
-    with pytest.raises(UserError, match=r"unknown metric 'acuracy' \(nearest: accuracy\)"):
+    with pytest.raises(UserError, match=r"unknown metric 'acuracy' \(nearest: accuracy"):
         scores_from_predictions(table, "acuracy", "test")
 
 

@@ -1,13 +1,14 @@
-"""Damaged files in every official layout: one sentence, or every row; nothing else is raised, nothing gets lost.
+"""Damaged files in every official layout, and of every kind of a user's own: one sentence, or every row.
 
-How many rows a damaged file has is counted here a second time, with a few lines that share nothing with the
-readers.
+Nothing else is raised, nothing gets lost. How many rows a damaged file has is counted here a second time, with a few
+lines that share nothing with the readers.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from helpers.official import small_card
 
 from xtremor.errors import UserError
 from xtremor.sources import open_source
+from xtremor.sources.own.conll import Conll, words
+from xtremor.sources.own.kinds import Named, kind
+from xtremor.sources.own.squad_json import read_squad
 from xtremor.tasks.cards import card as find_card
 
 
@@ -104,6 +108,54 @@ REFERENCES: list[tuple[str, str, str, str, Callable[[bytes], int], Callable[[lis
 NAMES = [f"{task}: {name}" for task, name, *_ in CASES]
 
 
+CONLL = b"".join(b"Nai\tB-LOC\nrobi\tI-LOC\nis\tO\n\n-DOCSTART-\tO\n\nbig city\tO\n\n" for _ in range(3))
+REST = b"\t_" * 6 + b"\n"
+CONLLU = 2 * (
+    b"# text = del\n1-2\tdel\t_\t_" + REST + b"1\tde\t_\tADP" + REST
+    + b"2\tel\t_\tDET" + REST + b"2.1\tx\t_\t_" + REST + b"\n"
+)  # fmt: skip
+SQUAD = json.dumps(
+    {"data": [{"paragraphs": [{"context": "Kenya lies in Africa.", "qas": [
+        {"id": str(n), "question": "Where?", "answers": [{"text": "Africa", "answer_start": 14}]} for n in range(3)
+    ]}]}]}
+).encode()  # fmt: skip
+CHOICES = b"".join(
+    b'{"p": "it rained", "a": "wet", "b": "dry", "y": "%s"}\n' % each for each in (b"a", b"b", b"0", b"a")
+)
+
+
+def fields(content: bytes) -> int:
+    """Lines of CoNLL that hold a token."""
+    bare = (line.removesuffix(b"\r").strip(b" \t") for line in lines(content))
+    return sum(bool(line) for line in bare) - sum(line.startswith(b"-DOCSTART-") for line in lines(content))
+
+
+def numbered(content: bytes) -> int:
+    """Lines of CoNLL-U that hold a word."""
+    return sum(bool(re.match(rb"[1-9][0-9]*\t", line)) for line in lines(content))
+
+
+def read_own(category: str, path: Path) -> list[Any]:
+    named = Named("p", None, "y", ("a", "b")) if category == "choice" else Named()
+    return kind(category).read_english("own", path, named).examples
+
+
+def count_tokens(found: list[Any]) -> int:
+    return sum(len(each.tokens) for each in found)
+
+
+# File of a user's own -> valid content, how it is counted, how it is read, how what was read is counted.
+OWN: list[tuple[str, bytes, Callable[[bytes], int], Callable[[Path], list[Any]], Callable[[list[Any]], int]]] = [
+    ("ner.conll", CONLL, fields, lambda path: read_own("tagging", path), count_tokens),
+    ("new.conll", CONLL, fields, lambda path: [*map(words, Conll(path, tagged=False).sentences())],
+     lambda found: sum(map(len, found))),
+    ("pos.conllu", CONLLU, numbered, lambda path: read_own("tagging", path), count_tokens),
+    ("qa.json", SQUAD, keys("question"), lambda path: read_own("spans", path), len),
+    ("new.json", SQUAD, keys("question"), lambda path: read_squad(path, answered=False)[0], len),
+    ("copa.jsonl", CHOICES, rows, lambda path: read_own("choice", path), len),
+]  # fmt: skip
+
+
 def read(source: Any, split: str, language: str) -> list[Any]:
     """The rows of a language, or of every language in Mewsli-X's one file, those outside the benchmark included."""
     if language != "all":
@@ -114,19 +166,37 @@ def read(source: Any, split: str, language: str) -> list[Any]:
 
 
 def fuzz(case: tuple[Any, ...], folder: Path, times: int, seed: int) -> dict[str, int]:
-    """Damage, read and check; how often it was read and how often refused."""
+    """Damage an official file, read it and check; how often it was read and how often refused."""
     task, name, split, language, counted, read_rows = case
     intermediate = task in english.FILES
     card = find_card(task) if intermediate else small_card(task)
     valid = (english.FILES[task]() if intermediate else official.files(task))[name].encode()
     (english if intermediate else official).write(folder, task)
+
+    def reader(path: Path) -> list[Any]:
+        return read(open_source(card, folder), split, language)
+
+    return damage(folder / name, name, valid, counted, reader, read_rows, times, seed)
+
+
+def damage(
+    path: Path,
+    name: str,
+    valid: bytes,
+    counted: Callable[[bytes], int],
+    reader: Callable[[Path], list[Any]],
+    read_rows: Callable[[list[Any]], int],
+    times: int,
+    seed: int,
+) -> dict[str, int]:
+    """Write damaged copies of ``valid`` to ``path`` and read each."""
     draw = random.Random(f"{seed} {name}")
     outcomes = {"read": 0, "refused": 0}
     for _ in range(times):
         content = damaged(valid, draw)
-        (folder / name).write_bytes(content)
+        path.write_bytes(content)
         try:
-            found = read(open_source(card, folder), split, language)
+            found = reader(path)
         except UserError as error:
             outcomes["refused"] += 1
             assert str(error).count("\n") == 0 and 20 < len(str(error)) < 600, (error, content)
@@ -147,6 +217,21 @@ def test_damaged_files_are_refused_in_a_sentence_or_read_in_full(case: tuple[Any
 @pytest.mark.parametrize("case", REFERENCES, ids=[name for _, name, *_ in REFERENCES])
 def test_damage_in_a_file_beside_the_one_asked_for_keeps_no_row_back(case: tuple[Any, ...], tmp_path: Path) -> None:
     assert fuzz(case, tmp_path, times=60, seed=3) == {"read": 60, "refused": 0}
+
+
+@pytest.mark.parametrize("case", OWN, ids=[name for name, *_ in OWN])
+def test_damaged_files_of_a_user(case: tuple[Any, ...], tmp_path: Path) -> None:
+    name, *how = case
+    outcomes = damage(tmp_path / name, name, *how, times=100, seed=1)
+    assert min(outcomes.values()) > 0, outcomes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", OWN, ids=[name for name, *_ in OWN])
+def test_many_damaged_files_of_a_user(case: tuple[Any, ...], tmp_path: Path) -> None:
+    name, *how = case
+    outcomes = damage(tmp_path / name, name, *how, times=10_000, seed=2)
+    assert min(outcomes.values()) > 100, outcomes
 
 
 @pytest.mark.slow

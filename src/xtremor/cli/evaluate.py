@@ -21,6 +21,7 @@ def evaluate(
     text: Annotated[str | None, Parameter(help="Text column of your own files, where not as in training.")] = None,
     text_pair: Annotated[str | None, Parameter(help="Second text column, where not as in training.")] = None,
     label: Annotated[str | None, Parameter(help="Label column, where not as in training.")] = None,
+    choices: Annotated[str | None, Parameter(help="Columns of multiple choice, where not as in training.")] = None,
     generalized: Annotated[bool, Parameter(negative=(), help=GENERALIZED_HELP)] = False,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
@@ -34,7 +35,7 @@ def evaluate(
     check_threads(threads)
     record = RunFolder(run).read_record()
     refuse_several(record, run)
-    columns = {"text": text, "text_pair": text_pair, "label": label}
+    columns = {"text": text, "text_pair": text_pair, "label": label, "choices": choices}
     card, source = open_recorded(record, data, columns, generalized)
     length = record["training"]["max_length"]
     settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)

@@ -50,12 +50,18 @@ class TaskOptions:
     generalized: Annotated[bool, Parameter(negative=(), help=GENERALIZED_HELP)] = False
     train: Annotated[
         Path | None,
-        Parameter(group=OWN, help="English file of your own: .csv, .tsv, .jsonl or .parquet, instead of --task."),
+        Parameter(
+            group=OWN,
+            help="English file of your own, instead of --task: a table (.csv, .tsv, .jsonl, .parquet), tagged "
+            "sentences (.conll, .bio, .iob, .conllu) or SQuAD's .json.",
+        ),
     ] = None
     text: Annotated[str | None, Parameter(group=OWN, help="Its text column (default: inferred and shown).")] = None
     text_pair: Annotated[str | None, Parameter(group=OWN, help="Its second text column, for pairs.")] = None
     label: Annotated[str | None, Parameter(group=OWN, help="Its label column (default: inferred and shown).")] = None
-    choices: Annotated[str | None, Parameter(group=OWN, help="Columns of multiple choice, between commas.")] = None
+    choices: Annotated[
+        str | None, Parameter(group=OWN, help="Columns of multiple choice, between commas; --text is the context.")
+    ] = None
     dev: Annotated[
         Path | None, Parameter(group=OWN, help="English dev file (default: 5% of the training file, at most 1,000).")
     ] = None
@@ -119,10 +125,14 @@ class TaskOptions:
             raise UserError("--generalized is for the task xnli or pawsx, not for a file of your own")
         if self.task != TaskOptions.task:
             raise UserError(f"--train makes a task of its own; leave out --task {self.task} (--task-name names yours)")
-        choices = None if self.choices is None else tuple(name.strip() for name in self.choices.split(","))
         data = None if self.data is None else str(self.data)
         columns = (self.text, self.text_pair, self.label)
-        return open_own(OwnFiles(train, self.task_name, *columns, choices, self.dev, data))
+        return open_own(OwnFiles(train, self.task_name, *columns, column_names(self.choices), self.dev, data))
+
+
+def column_names(choices: str | None) -> tuple[str, ...] | None:
+    """``a, b`` -> the names of columns; None stays None."""
+    return None if choices is None else tuple(name.strip() for name in choices.split(","))
 
 
 def open_recorded(
@@ -133,7 +143,8 @@ def open_recorded(
     Args:
         record: of the run.
         data: as ``--data``.
-        columns: ``text``, ``text_pair`` and ``label`` of a user's own files, None where they are as in training.
+        columns: ``text``, ``text_pair``, ``label`` and ``choices`` of a user's own files, as typed; None where they are
+            as in training.
         generalized: as ``--generalized``.
     """
     if record.get("own") is None:
@@ -145,9 +156,11 @@ def open_recorded(
         return TaskOptions(record["task"], data, generalized).open()
     if generalized:
         raise UserError(f"--generalized is for the task xnli or pawsx; the run is of the task {record['task']}")
-    from xtremor.sources.own import recorded_source
+    from xtremor.sources.own import Named, recorded_source
 
-    source = recorded_source(record["own"], data, columns)
+    choices = column_names(columns["choices"])
+    named = Named(columns["text"], columns["text_pair"], columns["label"], choices)
+    source = recorded_source(record["own"], data, named)
     return source.task.card(), source
 
 

@@ -7,12 +7,18 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from xtremor.cli.options import check_threads
+from xtremor.cli.options import check_threads, column_names
 
 
 def predict(
-    run: Annotated[Path, Parameter(help="Run folder, its `model`, or a Hugging Face text classifier's folder.")],
-    file: Annotated[str, Parameter(help="Rows to label, or `-` for standard input.", allow_leading_hyphen=True)],
+    run: Annotated[Path, Parameter(help="Run folder, its `model`, or a Hugging Face folder of a task model.")],
+    file: Annotated[
+        str,
+        Parameter(
+            help="What to label: a table, CoNLL or .txt sentences for a tagger, SQuAD .json; `-` is a table on stdin.",
+            allow_leading_hyphen=True,
+        ),
+    ],
     /,
     *,
     output: Annotated[
@@ -20,25 +26,28 @@ def predict(
         Parameter(
             alias="-o",
             allow_leading_hyphen=True,
-            help=".csv, .tsv, .jsonl or .parquet file (default: JSON lines on standard output).",
+            help=".csv, .tsv, .jsonl or .parquet; .conll of a tagger, .json of answers (default: standard output).",
         ),
     ] = None,
     text: Annotated[str | None, Parameter(help="Text column (default: that of training, or inferred).")] = None,
     text_pair: Annotated[str | None, Parameter(help="Second text column, for a model of pairs.")] = None,
+    choices: Annotated[
+        str | None, Parameter(help="Columns of multiple choice, between commas (default: those of training).")
+    ] = None,
     batch_size: Annotated[
-        int | None, Parameter(help="Rows in a forward pass (default: as many as fit 2,048 tokens).")
+        int | None, Parameter(help="Rows in a classifier's forward pass (default: as many as fit 2,048 tokens).")
     ] = None,
     max_length: Annotated[int | None, Parameter(help="Longest input in tokens (default: that of training).")] = None,
     probabilities: Annotated[bool, Parameter(negative=(), help="Add the probability of every class.")] = False,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
 ) -> None:
-    """Label the rows of a file, streaming."""
+    """Label the rows of a file with a trained model."""
     check_threads(threads)
     import torch
 
     from xtremor.evaluation.labelling import LabelSettings, label_file
 
-    settings = LabelSettings(text, text_pair, batch_size, max_length, probabilities)
+    settings = LabelSettings(text, text_pair, column_names(choices), batch_size, max_length, probabilities)
     if threads is not None:
         torch.set_num_threads(threads)
     label_file(run, file, output, settings)

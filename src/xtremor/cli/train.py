@@ -34,6 +34,7 @@ def train(
 ) -> None:
     """Fine-tune an encoder on a task's English rows with one method and one seed."""
     from xtremor.evaluation.evaluate import EvaluationSettings
+    from xtremor.sources.own import OwnSource
     from xtremor.training.learning import dev_sentence
     from xtremor.training.session import train_and_evaluate
 
@@ -63,7 +64,8 @@ def train(
         say(f"model: {output / 'model'}")
     if keep_model and not evaluate:
         data = f" --data {task.data}" if task.data else ""
-        data = data or (" --data FOLDER, with labelled files such as sw.csv in it" if task.train else "")
+        if isinstance(source, OwnSource) and not data:
+            data = f" --data FOLDER, with labelled files such as {source.files.examples[0]} in it"
         say(f"next: xtremor evaluate {output}{data}")
     if json_:
         print(json.dumps(record, ensure_ascii=False, indent=2))

@@ -66,9 +66,10 @@ def read_examples(card: TaskCard, source: Source, settings: EvaluationSettings) 
             raise unknown(f"language of {card.name}", language, known, hint)
     chosen = settings.languages or known
     if not chosen:
+        first = source.files.examples[0] if isinstance(source, OwnSource) else "sw.csv"
         raise UserError(
             f"there is nothing to score: name labelled files of {card.name} with --data, a folder of files such as "
-            "sw.csv, or sw.csv,de=german.csv"
+            f"{first}, or {first},de=german{Path(first).suffix}"
         )
     missing = [language for language in chosen if language not in source.languages(split)]
     if missing and settings.languages is None and len(missing) < len(chosen):

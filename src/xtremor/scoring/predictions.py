@@ -100,6 +100,7 @@ def _texts(answers: str) -> tuple[str, ...]:
 _DECODERS: dict[str, tuple[Callable[[str], Any], Callable[[str], Any]]] = {
     "chunk_f1": (str.split, str.split),
     "pos_f1": (str.split, str.split),
+    "token_accuracy": (str.split, str.split),
     "squad": (_texts, str),
     "squad2": (_texts, str),
     "mlqa": (_texts, str),

@@ -13,6 +13,7 @@ _PLACES = {
     "qqp": ("accuracy", "QQP"),
     "chunk_f1": ("chunks", "CHUNK_F1"),
     "pos_f1": ("pos", "POS_F1"),
+    "token_accuracy": ("tokens", "TOKEN_ACCURACY"),
     "squad": ("squad", "SQUAD"),
     "squad2": ("squad", "SQUAD2"),
     "mlqa": ("mlqa", "mlqa"),

@@ -94,26 +94,37 @@ def predict(
     on_share: Callable[[float], None] | None = None,
 ) -> pl.DataFrame:
     """The number of the choice with the largest logit; ties go to the first. Logits are kept, one a choice."""
-    from xtremor.evaluation.predict import forward_rows, shares
+    from xtremor.evaluation.predict import shares
     from xtremor.scoring.predictions import answers_table, check_finite
-    from xtremor.training.run import pad_of
 
     features = featurize(examples, tokenizer, labels, max_length)
-    rows, groups = features.rows, features.groups
+    items = scores(model, features, tokenizer, device, shares(features.rows, on_share))
+    check_finite(examples, [bool(np.isfinite(item).all()) for item in items])
+    return answers_table(
+        examples, [example.label for example in examples], [str(int(item.argmax())) for item in items], items
+    )
+
+
+def scores(
+    model: nn.Module,
+    features: Features,
+    tokenizer: Any,
+    device: torch.device,
+    on_batch: Callable[[int], None] | None = None,
+) -> list[np.ndarray]:
+    """The logits of each item, one a choice; ``on_batch`` is told the tokens of every batch that is done."""
+    from xtremor.evaluation.predict import forward_rows
+    from xtremor.training.run import pad_of
+
+    groups = features.groups
     assert groups is not None
 
     def read(outputs: Any, mask: Tensor) -> Tensor:
         logits: Tensor = outputs.logits
         return logits.flatten()
 
-    found = forward_rows(
-        model, rows, pad_of(tokenizer), device, read, shares(rows, on_share), model_inputs=model_inputs
-    )
-    items = np.split(found.reshape(-1), groups[1:])[: len(examples)]
-    check_finite(examples, [bool(np.isfinite(item).all()) for item in items])
-    return answers_table(
-        examples, [example.label for example in examples], [str(int(item.argmax())) for item in items], items
-    )
+    found = forward_rows(model, features.rows, pad_of(tokenizer), device, read, on_batch, model_inputs=model_inputs)
+    return np.split(found.reshape(-1), groups[1:])[: len(groups) - 1]
 
 
 def constants(gold: Sequence[str]) -> list[list[str]]:

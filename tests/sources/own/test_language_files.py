@@ -9,6 +9,7 @@ import pytest
 
 from xtremor.errors import UserError
 from xtremor.languages import strata
+from xtremor.sources.own.kinds.classification import FILES
 from xtremor.sources.own.language_files import canonical, language_files, strata_or_unknown
 
 
@@ -43,7 +44,7 @@ def test_a_folder(tmp_path: Path) -> None:
         ".hidden.csv",
     )
     (tmp_path / "more").mkdir()
-    found = language_files(str(tmp_path))
+    found = language_files(str(tmp_path), FILES)
     assert dict(found.files) == {
         "de": tmp_path / "de.csv", "sr-Latn": tmp_path / "sr-Latn.jsonl", "sr": tmp_path / "sr.jsonl",
         "sw": tmp_path / "swh.tsv", "zz": tmp_path / "zz.parquet",
@@ -57,13 +58,13 @@ def test_a_folder(tmp_path: Path) -> None:
 def test_the_training_file_may_lie_in_the_folder(tmp_path: Path) -> None:
     fill(tmp_path, "reviews.csv", "de.csv")
     digest = hashlib.sha256((tmp_path / "reviews.csv").read_bytes()).hexdigest()
-    found = language_files(str(tmp_path), [digest])
+    found = language_files(str(tmp_path), FILES, [digest])
     assert list(found.files) == ["de"] and "reviews.csv (the run was trained with it)" in found.sentences()[0]
 
 
 def test_a_list_of_files(tmp_path: Path) -> None:
     fill(tmp_path, "de.csv", "mine.csv")
-    found = language_files(f"sw={tmp_path}/mine.csv, {tmp_path}/de.csv")
+    found = language_files(f"sw={tmp_path}/mine.csv, {tmp_path}/de.csv", FILES)
     assert dict(found.files) == {"sw": tmp_path / "mine.csv", "de": tmp_path / "de.csv"}
     assert found.names["sw"] == (tmp_path / "mine.csv").as_posix()
 
@@ -82,7 +83,7 @@ def test_a_list_of_files(tmp_path: Path) -> None:
 )
 def test_folders_that_are_refused(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
     with pytest.raises(UserError) as refused:
-        language_files(str(fill(tmp_path, *names)))
+        language_files(str(fill(tmp_path, *names)), FILES)
     assert message.format(tmp_path) in str(refused.value)
 
 
@@ -102,7 +103,7 @@ def test_folders_that_are_refused(tmp_path: Path, names: tuple[str, ...], messag
 def test_lists_that_are_refused(tmp_path: Path, data: str, message: str) -> None:
     fill(tmp_path, "a.csv", "b.csv", "c.txt")
     with pytest.raises(UserError) as refused:
-        language_files(data.format(tmp_path))
+        language_files(data.format(tmp_path), FILES)
     assert message in str(refused.value)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from xtremor.errors import UserError
 from xtremor.sources.own.infer import Columns
+from xtremor.sources.own.kinds import Named
 from xtremor.sources.own.source import OwnSource, own_record, recorded_source
 from xtremor.sources.own.task import OwnTask
 from xtremor.sources.own.training import OwnRows, read_labelled, read_training, set_aside
@@ -148,16 +149,19 @@ def test_a_task_is_restored_from_its_record(tmp_path: Path, own: OwnRows) -> Non
     source = OwnSource(own.task, own, f"{tmp_path}/swh.csv")
     record = json.loads(json.dumps(own_record(source)))
     assert OwnTask.from_dict(record) == own.task
-    none = {"text": None, "text_pair": None, "label": None}
+    assert "category" not in record and "choices" not in record["columns"], "as before there were other kinds"
+    none = Named()
     again = recorded_source(record, tmp_path / "swh.csv", none)
     assert again.languages("test") == ["sw"] and again.languages("train") == again.languages("dev") == []
     assert again.examples("test", "sw") == source.examples("test", "sw") and again.labels() == ("1", "2", "3")
-    other = recorded_source(record, tmp_path / "de.csv", {"text": "t", "text_pair": None, "label": "s"})
+    other = recorded_source(record, tmp_path / "de.csv", Named("t", None, "s"))
     assert len(other.examples("test", "de")) == 6
     with pytest.raises(UserError, match="name labelled files with --data"):
         recorded_source(record, None, none)
     with pytest.raises(UserError, match="was it edited"):
         OwnTask.from_dict({**record, "columns": {"words": "text"}})
+    with pytest.raises(UserError, match="was it edited"):
+        OwnTask.from_dict({**record, "category": "parsing"})
 
 
 def test_what_a_source_records(tmp_path: Path, own: OwnRows) -> None:

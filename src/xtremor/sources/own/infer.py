@@ -21,15 +21,19 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns of a classification task; ``label`` is None where rows are only to be labelled."""
+    """Names of the columns of a table; ``label`` is None where rows are only to be labelled.
+
+    Of multiple choice ``text`` is the context, ``text_pair`` the question; ``choices`` are empty in classification.
+    """
 
     text: str
     text_pair: str | None = None
     label: str | None = None
+    choices: tuple[str, ...] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The one or two text columns."""
+        """The one or two text columns, choices aside."""
         return (self.text,) if self.text_pair is None else (self.text, self.text_pair)
 
 
@@ -63,7 +67,8 @@ def check_named(name: str, named: Mapping[str, str | None], columns: Sequence[st
         if column is None:
             continue
         if column not in columns:
-            raise unknown(f"column of {name}", column, columns, f"{option} names a column of its header")
+            hint = "; xtremor predict takes files without one" if option == "--label" else ""
+            raise unknown(f"column of {name}", column, columns, f"{option} names a column of its header{hint}")
         other = next((key for key, value in named.items() if value == column and key != option), None)
         if other:
             raise UserError(f"{option} and {other} both name the column '{column}'; they must differ")

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from xtremor.errors import UserError
 from xtremor.languages import UNKNOWN, Language, lookup, strata
-from xtremor.sources.own.tables import LABELLED, kind_of
+from xtremor.sources.own.kinds.base import FileType
 
 _CODE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?")
 # Spelt like codes, and nearly always splits.
 _SPLITS = ("dev", "val")
-_EXAMPLE = "sw.csv, swh.tsv, sr-Latn.jsonl or zho_Hant.parquet"
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,12 @@ class LanguageFiles:
         return said
 
 
-def language_files(data: str, trained_on: Iterable[str] = ()) -> LanguageFiles:
+def language_files(data: str, wanted: FileType, trained_on: Iterable[str] = ()) -> LanguageFiles:
     """Find the files that ``--data`` names: a folder, or files between commas, each with or without ``code=``.
 
     Args:
         data: as typed.
+        wanted: what labelled files of the task are.
         trained_on: digests of files that may lie in the folder and are not scored (training and dev).
 
     Raises:
@@ -60,10 +60,10 @@ def language_files(data: str, trained_on: Iterable[str] = ()) -> LanguageFiles:
     """
     folder = Path(data)
     if folder.is_dir():
-        return _from_folder(folder, set(trained_on))
-    pairs = [_named(part.strip()) for part in data.split(",") if part.strip()]
+        return _from_folder(folder, wanted, set(trained_on))
+    pairs = [_named(part.strip(), wanted) for part in data.split(",") if part.strip()]
     if not pairs:
-        raise UserError(f"--data names no file; name a folder of files such as {_EXAMPLE}")
+        raise UserError(f"--data names no file; name a folder of files such as {wanted.listed()}")
     files = _by_language(pairs)
     return LanguageFiles(files, {code: path.as_posix() for code, path in files.items()}, _unknown(files))
 
@@ -88,13 +88,13 @@ def strata_or_unknown(code: str) -> dict[str, str]:
         return dict.fromkeys(strata("en"), UNKNOWN)
 
 
-def _from_folder(folder: Path, trained_on: set[str]) -> LanguageFiles:
+def _from_folder(folder: Path, wanted: FileType, trained_on: set[str]) -> LanguageFiles:
     pairs, ignored = [], []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.is_dir():
             continue
-        if kind_of(path) not in LABELLED:
-            ignored.append(f"{path.name} (no table with labels)")
+        if path.suffix.lower() not in wanted.suffixes:
+            ignored.append(f"{path.name} (no {wanted.words})")
         elif _digest(path) in trained_on:
             ignored.append(f"{path.name} (the run was trained with it)")
         elif path.stem in _SPLITS:
@@ -102,9 +102,9 @@ def _from_folder(folder: Path, trained_on: set[str]) -> LanguageFiles:
                 f"{path}: '{path.stem}' looks like a split; give the file a language's code, or take it out"
             )
         else:
-            pairs.append(_named(str(path)))
+            pairs.append(_named(str(path), wanted))
     if not pairs:
-        raise UserError(f"--data {folder} holds no file of a language; expected files such as {_EXAMPLE}")
+        raise UserError(f"--data {folder} holds no file of a language; expected files such as {wanted.listed()}")
     files = _by_language(pairs)
     return LanguageFiles(
         files,
@@ -114,7 +114,7 @@ def _from_folder(folder: Path, trained_on: set[str]) -> LanguageFiles:
     )
 
 
-def _named(part: str) -> tuple[str, Path]:
+def _named(part: str, wanted: FileType) -> tuple[str, Path]:
     """``sw=path.csv`` or ``path/sw.csv`` -> (language, file)."""
     left, equals, right = part.partition("=")
     path = Path(right) if equals and not Path(part).exists() else Path(part)
@@ -123,13 +123,13 @@ def _named(part: str) -> tuple[str, Path]:
         raise UserError(
             f"--data: {path} {'is a folder' if path.is_dir() else 'does not exist'}; name files or a folder"
         )
-    if kind_of(path) not in LABELLED:
-        raise UserError(f"--data: {path} is no table with labels; expected files such as {_EXAMPLE}")
+    if path.suffix.lower() not in wanted.suffixes:
+        raise UserError(f"--data: {path} is no {wanted.words}; expected files such as {wanted.listed()}")
     code = canonical(stem)
     if code is None:
         raise UserError(
             f"--data: '{stem}' is no language code (ISO 639-1 or 639-3, with or without a script); "
-            f"call the file {_EXAMPLE}, or name it as sw={path}"
+            f"call the file {wanted.listed()}, or name it as sw={path}"
         )
     return code, path
 

@@ -34,8 +34,17 @@ class Loaded:
                 check_text(self.table, number, column, value)
         return list(zip(*(self.values[column] for column in columns), strict=True))
 
-    def labels(self, column: str, known: Sequence[str] | None = None) -> list[str]:
-        """The label of every row; raises UserError at a row without one, or with none of ``known``."""
+    def labels(self, column: str, known: Sequence[str] | None = None, pointer: bool = False) -> list[str]:
+        """The label of every row.
+
+        Args:
+            column: of the labels.
+            known: labels that there may be; None allows any.
+            pointer: say, also where any label is allowed, what reads rows without one.
+
+        Raises:
+            UserError: a row without a label, or with none of ``known``.
+        """
         # One string a class, however many rows.
         same = {label: label for label in known or ()}
         found = []
@@ -44,10 +53,10 @@ class Loaded:
             if not label:
                 raise UserError(
                     f"{place(self.table, number)}: column '{column}' has no label; fill it in or remove the row"
-                    f"{' (xtremor predict reads files without labels)' if known else ''}"
+                    f"{' (xtremor predict reads files without labels)' if known or pointer else ''}"
                 )
             if known is not None and label not in same:
-                raise UserError(f"{place(self.table, number)}: {_unknown_label(label, known)}")
+                raise UserError(f"{place(self.table, number)}: {none_of_training(label, known)}")
             found.append(same.setdefault(label, label))
         return found
 
@@ -89,8 +98,9 @@ def check_text(table: Table, number: int, column: str, value: Any) -> None:
     raise UserError(f"{place(table, number)}: column '{column}' {state}")
 
 
-def _unknown_label(label: str, known: Sequence[str]) -> str:
+def none_of_training(label: str, known: Sequence[str], what: str = "label") -> str:
+    """The end of a refusal: a label (``what`` it is called) that training did not have, and the nearest that it had."""
     close = nearest(label, known)
     hint = f"nearest: {close[0]}; " if close else ""
     listed = ", ".join(known[:10]) + (" and others" if len(known) > 10 else "")
-    return f"label '{label[:60]}' is none of the training file's ({hint}known: {listed})"
+    return f"{what} '{label[:60]}' is none of the training file's ({hint}known: {listed})"

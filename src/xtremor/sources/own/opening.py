@@ -8,11 +8,7 @@ from pathlib import Path
 
 from xtremor.console import say
 from xtremor.errors import UserError
-from xtremor.sources.own.choices import read_choices
-from xtremor.sources.own.conll import SUFFIXES as CONLL
-from xtremor.sources.own.conll import read_conll
 from xtremor.sources.own.source import OwnSource
-from xtremor.sources.own.squad_json import is_squad, read_squad
 from xtremor.sources.own.training import read_training
 from xtremor.tasks.base import TaskCard
 
@@ -44,14 +40,13 @@ def open_own(files: OwnFiles) -> tuple[TaskCard, OwnSource]:
     """Read the files, say what was found, and return the task.
 
     Raises:
-        UserError: a file that cannot be used, columns that must be named, or a kind of task that nothing trains on.
+        UserError: a file that cannot be used, or columns that must be named.
     """
     name = task_name(files)
     if not files.train.is_file():
         state = "is a folder" if files.train.is_dir() else "does not exist"
         raise UserError(f"--train {files.train} {state}; name the file with the English rows")
-    _refuse_untrainable(name, files)
-    rows = read_training(name, files.train, files.text, files.text_pair, files.label, files.dev)
+    rows = read_training(name, files.train, files.text, files.text_pair, files.label, files.dev, files.choices)
     for sentence in rows.sentences:
         say(sentence)
     source = OwnSource(rows.task, rows, files.data)
@@ -75,38 +70,3 @@ def task_name(files: OwnFiles) -> str:
     if name in {card.name for card in all_cards()}:
         raise UserError(f"'{name}' is a built-in task; give yours another name with --task-name")
     return name
-
-
-def _refuse_untrainable(name: str, files: OwnFiles) -> None:
-    """Read and check files of the kinds that nothing trains on yet, and refuse them in plain words."""
-    path = files.train
-    if files.choices is not None:
-        choices = read_choices(name, path, files.choices, files.text, files.text_pair, files.label)
-        say(f"{path}: {len(choices):,} rows of multiple choice, {len(files.choices)} choices each; all checked")
-        raise _not_built(path, "multiple choice")
-    if path.suffix.lower() in CONLL:
-        _without_columns(files, "CoNLL")
-        sentences = read_conll(name, path)
-        tags = {tag for sentence in sentences for tag in sentence.tags or ()}
-        tokens = sum(len(sentence.tokens) for sentence in sentences)
-        say(f"{path}: {len(sentences):,} sentences, {tokens:,} tokens, {len(tags)} tags; all checked")
-        raise _not_built(path, "tagging")
-    if is_squad(path):
-        _without_columns(files, "SQuAD JSON")
-        questions = read_squad(name, path)
-        say(f"{path}: {len(questions):,} questions with their answers; all checked")
-        raise _not_built(path, "question answering")
-
-
-def _not_built(path: Path, what: str) -> UserError:
-    return UserError(
-        f"{path}: training on {what} from a file of your own is not built yet; a file in the official layout of a "
-        "task of the kind can be trained on where `xtremor tasks` says so"
-    )
-
-
-def _without_columns(files: OwnFiles, what: str) -> None:
-    named = {"--text": files.text, "--text-pair": files.text_pair, "--label": files.label}
-    for option, column in named.items():
-        if column is not None:
-            raise UserError(f"{option} names a column of a table, and {files.train} is {what}; leave it out")

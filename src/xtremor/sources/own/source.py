@@ -9,20 +9,21 @@ from xtremor.console import say
 from xtremor.errors import UserError
 from xtremor.sources.base import DataRecord, Source
 from xtremor.sources.own.infer import Columns
+from xtremor.sources.own.kinds import FileType, Named, kind
+from xtremor.sources.own.kinds.base import ENGLISH
 from xtremor.sources.own.language_files import LanguageFiles, language_files
 from xtremor.sources.own.task import FileFacts, OwnTask
-from xtremor.sources.own.training import ENGLISH, OwnRows, read_labelled
-from xtremor.tasks.base import TextExample
+from xtremor.sources.own.training import OwnRows, read_labelled
 
 
 class OwnSource:
     """Splits ``train`` and ``dev`` (English, only in the session that trains) and ``test`` (the files of ``--data``).
 
-    Rows of one file that share their first text are one cluster; files of different languages share none, since
-    nothing says that they are parallel.
+    Rows of one file that share text (their first text, sentence or paragraph) are one cluster; files of different
+    languages share none, since nothing says that they are parallel.
 
     Args:
-        task: columns and classes.
+        task: its kind, columns and labels.
         rows: the English rows, or None where a finished run is scored.
         data: what ``--data`` named, or None.
         columns: of the files to score, where they are called otherwise than in the training file.
@@ -32,9 +33,14 @@ class OwnSource:
         self, task: OwnTask, rows: OwnRows | None = None, data: str | None = None, columns: Columns | None = None
     ) -> None:
         self.task, self.rows, self.columns = task, rows, columns or task.columns
-        self.found = LanguageFiles({}, {}) if data is None else language_files(data, task.digests)
+        self.found = LanguageFiles({}, {}) if data is None else language_files(data, self.files, task.digests)
         self._read: dict[str, FileFacts] = {}
         self._notes: dict[str, None] = {}
+
+    @property
+    def files(self) -> FileType:
+        """What labelled files of the task are."""
+        return kind(self.task.category).FILES
 
     def languages(self, split: str) -> list[str]:
         """English for ``train`` and ``dev``, the codes of the files for ``test``."""
@@ -42,7 +48,7 @@ class OwnSource:
             return list(self.found.files)
         return [ENGLISH] if self._english(split) else []
 
-    def examples(self, split: str, language: str) -> list[TextExample]:
+    def examples(self, split: str, language: str) -> list[Any]:
         """All rows in file order; raises UserError where there is no such file or a row is unusable."""
         if split != "test":
             if language != ENGLISH or not self._english(split):
@@ -58,7 +64,7 @@ class OwnSource:
         return examples
 
     def labels(self) -> tuple[str, ...]:
-        """Class names in the order of the logits."""
+        """Names of classes, tags or choices in the order of the logits; none for questions."""
         return self.task.labels
 
     def scored_files(self) -> dict[str, str]:
@@ -81,7 +87,7 @@ class OwnSource:
             (*notes, *self.found.sentences(), *self._notes),
         )
 
-    def _english(self, split: str) -> list[TextExample]:
+    def _english(self, split: str) -> list[Any]:
         if self.rows is None:
             return []
         return {"train": self.rows.train, "dev": self.rows.dev}.get(split, [])
@@ -92,24 +98,43 @@ def own_record(source: Source) -> dict[str, Any] | None:
     return source.task.as_dict() if isinstance(source, OwnSource) else None
 
 
-def recorded_source(record: dict[str, Any], data: Path | None, columns: dict[str, str | None]) -> OwnSource:
+def recorded_source(record: dict[str, Any], data: Path | None, named: Named) -> OwnSource:
     """The source of a run's own task, from its record alone.
 
     Args:
         record: `own_record` of the run.
         data: folder or files to score.
-        columns: ``text``, ``text_pair`` and ``label`` of those files, None where they are called as in training.
+        named: columns of those files, where they are called otherwise than in training.
 
     Raises:
         UserError: no files are named, or they are none of the task.
     """
     task = OwnTask.from_dict(record)
+    files = kind(task.category).FILES
+    if task.columns is None:
+        named.refuse(f"the run is of the task '{task.name}', whose files are none ({files.examples[0]})")
+    elif task.category == "classification" and named.choices is not None:
+        raise UserError(
+            f"--choices is for multiple choice, and the run is of the task '{task.name}', which has classes"
+        )
     if data is None:
+        first = files.examples[0]
         raise UserError(
             f"the run is of your own task '{task.name}': name labelled files with --data, a folder of files such as "
-            "sw.csv, or sw.csv,de=german.csv"
+            f"{first}, or {first},de=german{Path(first).suffix}"
         )
-    named = {key: value or getattr(task.columns, key) for key, value in columns.items()}
-    source = OwnSource(task, data=str(data), columns=Columns(**named))
+    source = OwnSource(task, data=str(data), columns=_renamed(task.columns, named))
     source.say_what_is_scored()
     return source
+
+
+def _renamed(columns: Columns | None, named: Named) -> Columns | None:
+    """The columns of training, where others were not named."""
+    if columns is None:
+        return None
+    return Columns(
+        named.text or columns.text,
+        named.text_pair or columns.text_pair,
+        named.label or columns.label,
+        named.choices or columns.choices,
+    )

@@ -2,54 +2,89 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xtremor.errors import UserError
 from xtremor.sources.json_text import member, read_json
-from xtremor.sources.own.training import ENGLISH
 from xtremor.sources.text import TextFile
-from xtremor.tasks.base import Answer, SpanExample
+from xtremor.tasks.base import Answer
+
+SUFFIX = ".json"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about a paragraph.
+
+    Attributes:
+        id: as in the file; it may repeat.
+        context, question: texts.
+        answers: all equally right, none where the paragraph has none (2.0); None where answers were not read.
+    """
+
+    id: str
+    context: str
+    question: str
+    answers: tuple[Answer, ...] | None
 
 
 def is_squad(path: Path) -> bool:
     """Whether a .json file begins like SQuAD and not like JSON lines; a cheap look, not a check."""
-    if path.suffix.lower() != ".json" or not path.is_file():
+    if path.suffix.lower() != SUFFIX or not path.is_file():
         return False
     with path.open("rb") as file:
         return b'"paragraphs"' in file.read(65_536)
 
 
-def read_squad(name: str, path: Path) -> list[SpanExample]:
-    """Read all questions of a file; raises UserError, with the place in the file, at the first that cannot be used.
+def read_squad(path: Path, answered: bool = True) -> tuple[list[Question], str]:
+    """All questions in file order, and the digest of the file.
 
-    A question of version 2.0 that has no answer in its paragraph gets an empty tuple of answers.
+    Args:
+        path: the file.
+        answered: read the answers too; otherwise it does not matter what they are.
+
+    Raises:
+        UserError: no JSON of this form, or, with its place in the file, the first question that cannot be used.
     """
-    found: list[SpanExample] = []
-    content = read_json(TextFile(path))
-    for article, entry in enumerate(member(content, "data", list, str(path))):
+    file = TextFile(path)
+    found: list[Question] = []
+    for article, entry in enumerate(member(read_json(file), "data", list, str(path))):
         place = f"{path}, article {article}"
         for number, paragraph in enumerate(member(entry, "paragraphs", list, place)):
             where = f"{place}, paragraph {number}"
             context = member(paragraph, "context", str, where)
             for question in member(paragraph, "qas", list, where):
-                item = (name, path.name, len(found), f"{name}/{article}/{number}", ENGLISH)
-                found.append(SpanExample(*item, *_question(question, context, where)))
+                found.append(_question(question, context, where, answered))
     if not found:
         raise UserError(f"{path} holds no question")
-    return found
+    return found, file.sha256
 
 
-def _question(question: Any, context: str, where: str) -> tuple[str, str, str, tuple[Answer, ...]]:
+def _question(question: Any, context: str, where: str, answered: bool) -> Question:
     name = member(question, "id", str, where)
     where = f"{where}, question {name}"
     text = member(question, "question", str, where)
     if not text.strip() or not context.strip():
         raise UserError(f"{where}: the {'question' if context.strip() else 'context'} is empty")
+    if answered:
+        return Question(name, context, text, _answers(question, context, where))
+    # Not needed, but a bracket that is lost in it would hide the questions that follow.
+    if question.get("answers") is not None:
+        for answer in member(question, "answers", list, where):
+            member(answer, "text", str, f"{where}, answers")
+    return Question(name, context, text, None)
+
+
+def _answers(question: dict[str, Any], context: str, where: str) -> tuple[Answer, ...]:
+    pointer = "; xtremor predict answers questions without any"
+    if "answers" not in question:
+        raise UserError(f"{where} has no answers; expected a list of them{pointer}")
     answers = tuple(_answer(each, context, where) for each in member(question, "answers", list, where))
-    if not answers and not question.get("is_impossible"):
-        raise UserError(f"{where} has no answers; training needs them (SQuAD 2.0 marks it with is_impossible)")
-    return name, context, text, answers
+    if not answers and question.get("is_impossible") is not True:
+        raise UserError(f"{where} has no answers; SQuAD 2.0 marks those that have none with is_impossible{pointer}")
+    return answers
 
 
 def _answer(answer: Any, context: str, where: str) -> Answer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xtremor.errors import UserError
-from xtremor.evaluation.answers import plain
+from xtremor.evaluation.labelling.answers import plain
 from xtremor.sources.own.loaded import check_text
 from xtremor.sources.own.parquet import Parquet
 from xtremor.sources.own.table import Table, place

@@ -18,8 +18,8 @@ from helpers.commands import call, train_command
 from helpers.own import reviews, train_own, write
 from helpers.tiny import LABELS
 
-from xtremor.evaluation import labelling
-from xtremor.evaluation.classifier import Classifier
+from xtremor.evaluation.labelling import tables
+from xtremor.evaluation.labelling.texts import Classifier
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 Captured = pytest.CaptureFixture[str]
@@ -129,7 +129,7 @@ def test_neither_chunks_nor_batches_change_an_answer(
     write(NEW, tmp_path / "new.csv")
     answers = []
     for rows, more in ((2048, ()), (7, ()), (2048, ("--batch-size", "3")), (16, ("--batch-size", "1000"))):
-        monkeypatch.setattr(labelling, "CHUNK_ROWS", rows)
+        monkeypatch.setattr(tables, "CHUNK_ROWS", rows)
         assert predict(run, tmp_path / "new.csv", *more) == 0
         answers.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
     for other in answers[1:]:
@@ -141,8 +141,8 @@ def test_neither_chunks_nor_batches_change_an_answer(
 def test_a_parquet_file_is_joined_from_its_parts_in_order(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(labelling, "CHUNK_ROWS", 7)
-    monkeypatch.setattr("xtremor.evaluation.answers.PART_BYTES", 1000)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 7)
+    monkeypatch.setattr("xtremor.evaluation.labelling.answers.PART_BYTES", 1000)
     write(NEW, tmp_path / "new.parquet")
     assert predict(run, tmp_path / "new.parquet", "-o", str(tmp_path / "out.parquet")) == 0
     assert pl.read_parquet(tmp_path / "out.parquet").drop("predicted", "confidence").equals(NEW)
@@ -151,10 +151,10 @@ def test_a_parquet_file_is_joined_from_its_parts_in_order(
 def test_no_more_than_a_chunk_is_read_ahead(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded by rows and by characters, whatever the file."""
     rows = ((n, {"text": "x" * 60}) for n in range(1000))
-    taken = labelling._chunks(rows, ["text"], 10)
+    taken = tables._chunks(rows, ["text"], 10)
     assert len(next(taken)) == 10 and next(rows)[0] == 10
-    monkeypatch.setattr(labelling, "CHUNK_CHARACTERS", 100)
-    assert [len(chunk) for chunk in labelling._chunks([(1, {"text": "x" * 60})] * 5, ["text"], 10)] == [2, 2, 1]
+    monkeypatch.setattr(tables, "CHUNK_CHARACTERS", 100)
+    assert [len(chunk) for chunk in tables._chunks([(1, {"text": "x" * 60})] * 5, ["text"], 10)] == [2, 2, 1]
 
 
 def test_standard_input_to_standard_output(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
@@ -215,7 +215,7 @@ def test_stopped_it_leaves_nothing(
             raise KeyboardInterrupt if how == "Ctrl-C" else RuntimeError("broken")
         return probabilities(self, texts)
 
-    monkeypatch.setattr(labelling, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 10)
     monkeypatch.setattr(Classifier, "probabilities", stopped)
     assert predict(run, tmp_path / "new.csv", "-o", str(output)) == (1 if how == "fault" else 130)
     assert output.read_text(encoding="utf-8") == "older"
