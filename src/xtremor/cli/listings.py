@@ -112,7 +112,7 @@ def _facts(card: TaskCard) -> dict[str, Any]:
 def _trainable(card: TaskCard) -> bool:
     from xtremor.tasks.category import trainable
 
-    return trainable(card.category)
+    return trainable(card)
 
 
 def _needs(card: TaskCard) -> str:

@@ -60,7 +60,6 @@ class TaskOptions:
         from xtremor.sources import open_source
         from xtremor.sources.generalized import generalized_card
         from xtremor.tasks.cards import card
-        from xtremor.tasks.category import category
 
         if self.train is not None:
             return self._open_own(self.train)
@@ -71,8 +70,6 @@ class TaskOptions:
                     f"--{option.replace('_', '-')} is about a file of your own; name that with --train FILE"
                 )
         found = card(self.task)
-        # Refused before anything is read or written.
-        category(found.category)
         source = open_source(found, self.data, **settings)
         return generalized_card(found) if self.generalized else found, source
 
@@ -188,8 +185,11 @@ class TrainOptions:
 
     def settings(self, card: TaskCard, method: MethodSettings, seed: int) -> TrainSettings:
         """Checked settings of a run, the card's defaults filled in."""
+        from xtremor.tasks.category import check_trainable
+        from xtremor.tasks.embedding import default_embedding
         from xtremor.training.config import TrainSettings
 
+        check_trainable(card)
         check_threads(self.threads)
         own = {
             name: getattr(self, name)
@@ -198,7 +198,8 @@ class TrainOptions:
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)
             own[name] = getattr(card.defaults, name) if value is None else value
-        return TrainSettings(task=card.name, method=method, seed=seed, **own)
+        embedding = default_embedding(card, self.encoder, trained=True) if card.category == "retrieval" else None
+        return TrainSettings(task=card.name, method=method, seed=seed, embedding=embedding, **own)
 
 
 @Parameter(name="*", group=SCORING)

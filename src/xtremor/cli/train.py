@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from xtremor.cli.options import BallOptions, MethodOptions, ScoringOptions, TaskOptions, TrainOptions
+from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.console import say
 
-DEFAULTS = (TaskOptions(), MethodOptions(), BallOptions(), TrainOptions(), ScoringOptions())
+DEFAULTS = (TaskOptions(), MethodOptions(), BallOptions(), TrainOptions(), ScoringOptions(), PoolingOptions())
 
 
 def train(
@@ -29,6 +31,10 @@ def train(
     ball: BallOptions = DEFAULTS[2],
     recipe: TrainOptions = DEFAULTS[3],
     scoring: ScoringOptions = DEFAULTS[4],
+    temperature: Annotated[
+        float | None, Parameter(group=RETRIEVAL, help="Cosines are divided by it in the loss (default 0.01).")
+    ] = None,
+    vectors: PoolingOptions = DEFAULTS[5],
 ) -> None:
     """Fine-tune an encoder on a task's English rows with one method and one seed."""
     from xtremor.evaluation.evaluate import EvaluationSettings
@@ -37,8 +43,10 @@ def train(
 
     settings_of_method = method.settings(ball)
     card, source = task.open()
-    settings = recipe.settings(card, settings_of_method, seed)
+    settings = vectors.applied(recipe.settings(card, settings_of_method, seed), card, temperature)
     scored = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
+    if settings.embedding is not None:
+        scored = replace(scored, embedding=settings.embedding)
     record = train_and_evaluate(
         settings, card, source, output, scored if evaluate else None, keep_model, recipe.threads, checkpoint_seconds
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from xtremor.errors import UserError
 from xtremor.robust.registry import MethodSettings
+from xtremor.tasks.embedding import TEMPERATURE, Embedding
 
 PRECISIONS = ("fp32", "bf16")
 
@@ -36,6 +37,8 @@ class TrainSettings:
         clip: gradient norm that an update is clipped to.
         freeze_embeddings: keep the word-embedding table as it is.
         precision: ``fp32`` or ``bf16`` (autocast).
+        embedding: how vectors are made, where the task is retrieval; None elsewhere.
+        temperature: that cosines are divided by in its loss.
     """
 
     task: str
@@ -55,6 +58,8 @@ class TrainSettings:
     clip: float = 1.0
     freeze_embeddings: bool = False
     precision: str = "fp32"
+    embedding: Embedding | None = None
+    temperature: float = TEMPERATURE
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
@@ -76,10 +81,19 @@ class TrainSettings:
             raise UserError(f"--precision must be one of {', '.join(PRECISIONS)}, not '{self.precision}'")
         if self.accumulate > self.batch_size:
             raise UserError(f"--accumulate {self.accumulate} is more than the {self.batch_size} rows of an update")
+        if self.embedding is not None and self.accumulate > 1:
+            raise UserError(
+                f"--accumulate {self.accumulate}: in retrieval the other passages of a batch are what a query is told "
+                "from, so that a batch cannot be split; leave it out and name a smaller --batch-size"
+            )
+        if not 0 < self.temperature < math.inf:
+            raise UserError(f"--temperature must be a number greater than 0, not {self.temperature}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, the method resolved."""
-        return {**asdict(self), "method": self.method.as_dict()}
+        """Plain values, the method resolved; those of retrieval only where the task is."""
+        values = {**asdict(self), "method": self.method.as_dict()}
+        embedding, temperature = values.pop("embedding"), values.pop("temperature")
+        return values if embedding is None else {**values, **embedding, "temperature": temperature}
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
