@@ -11,6 +11,8 @@ from typing import Any
 from xtremor.errors import UserError
 
 FORMAT = 1
+# Methods without training: nearest centroid; ranking by vectors.
+FROZEN = ("centroid", "frozen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Run:
     @property
     def role(self) -> str:
         """What the arm is in a comparison: ``plain``, ``noise``, ``robust`` or ``frozen`` (not trained)."""
-        if self.method in ("plain", "centroid"):
-            return {"plain": "plain", "centroid": "frozen"}[self.method]
+        if self.method in ("plain", *FROZEN):
+            return "frozen" if self.method in FROZEN else "plain"
         return "noise" if self.method.startswith("noise") else "robust"
 
 
