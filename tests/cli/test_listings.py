@@ -30,7 +30,7 @@ def rows(capsys: Captured, *arguments: str) -> list[dict[str, str]]:
 def test_the_list_says_what_can_be_trained_on(capsys: Captured) -> None:
     found = {row["task"]: row for row in rows(capsys, "tasks")}
     assert set(found) == {each.name for each in all_cards()}
-    trained = {"intents", "xnli", "pawsx", "panx", "udpos", "xcopa", "xquad", "mlqa", "tydiqa"}
+    trained = {"intents", "xnli", "pawsx", "panx", "udpos", "xcopa", "xquad", "mlqa", "tydiqa", "lareqa", "mewslix"}
     assert {name for name, row in found.items() if row["train"] == "yes"} == trained
     assert (found["panx"]["category"], found["panx"]["languages"], found["panx"]["metric"]) == (
         "tagging",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.commands import assert_resumes, call, read_json
+from helpers.commands import assert_resumes, call, read_json, train_command
 from helpers.retrieval import LAREQA, write_bucc, write_lareqa, write_mewslix, write_tatoeba
 
 from xtremor.scoring.predictions import read_predictions
@@ -194,6 +194,16 @@ def test_the_encoder_of_a_run_answers_another_task_as_it_was_trained(
     assert scores[0] == scores[1]
     assert call(baseline("tatoeba", data, tmp_path / "run", tmp_path / "none")) == 2
     assert "keeps no model" in capsys.readouterr().err
+
+
+def test_the_encoder_of_a_run_on_another_kind_of_task_is_taken_without_its_head(
+    data: Path, tiny_data: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    assert call(train_command(tiny_data, tiny_encoder, tmp_path / "xnli")) == 0
+    assert call(baseline("tatoeba", data, tmp_path / "xnli", tmp_path / "run")) == 0
+    record = read_json(tmp_path / "run" / "run.json")
+    assert record["training"]["layer"] == 2 and record["encoder"]["architecture"] == "BertModel"
+    assert record["encoder"]["missing"] == [] and "classifier.weight" in record["encoder"]["unexpected"]
 
 
 def test_training_and_the_frozen_encoder_stand_in_one_report(

@@ -96,7 +96,8 @@ def find_encoder(name: str) -> EncoderFolder:
     training = folder.read_record()["training"]
     if not folder.model.is_dir():
         raise UserError(
-            f"--encoder {name} keeps no model (it was trained with --no-keep-model); train it again without that"
+            f"--encoder {name} keeps no model (it was trained with --no-keep-model, or is a baseline); name a run "
+            "that does"
         )
     base = find_encoder(training["encoder"]).base
     return EncoderFolder(str(folder.model), base, True, Embedding.recorded(training))
