@@ -143,7 +143,7 @@ class _Run:
         answers = dict(zip(self.ids[language], map(read, table["predicted"]), strict=True))
         if len(answers) < table.height:
             raise UserError(
-                f"{self.folder}: {table.height - len(answers):,} queries in {language} repeat an id, which "
+                f"{self.folder}: {table.height - len(answers):,} questions in {language} repeat an id, which "
                 "prediction files are keyed by; expected each once"
             )
         return json.dumps(answers, ensure_ascii=False, indent=0) + "\n"
