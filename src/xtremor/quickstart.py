@@ -12,6 +12,7 @@ from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
 from xtremor.jobs import flag, flags, parse_methods, train_arguments
 from xtremor.launch import Job, run_jobs, share_of_run, worker_count
 from xtremor.robust.registry import MethodSettings, expected_passes
+from xtremor.sources.base import training_examples
 from xtremor.training.batches import updates_in
 from xtremor.training.folder import RunFolder, read_json
 
@@ -54,7 +55,7 @@ def run_grid(grid: Grid, output: Path, workers: int | None = None) -> GridResult
     examples = read_examples(
         card, source, EvaluationSettings(grid.scoring.split, grid.scoring.codes(), grid.scoring.limit, first.max_length)
     )[1]
-    rows = len(source.examples("train", "en"))
+    rows = len(training_examples(source))
     rows = rows if first.train_rows is None else min(rows, first.train_rows)
     # Decoding the starter, or fetching from the hub, happens here once and not in every worker.
     load_tokenizer(grid.recipe.encoder)

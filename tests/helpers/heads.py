@@ -12,8 +12,10 @@ from helpers.problems import padded_inputs, random_features
 from helpers.tiny import make_model
 from torch import Tensor
 
-from xtremor.tasks import choice, spans, tagging
+from xtremor.tasks import choice, retrieval, spans, tagging
+from xtremor.tasks.embedding import Embedding
 from xtremor.tasks.features import IGNORED, Features
+from xtremor.training.ragged import Ragged
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC")
 
@@ -28,7 +30,8 @@ class Head:
         features: (rows, whether there are token types) -> features.
         reference: (model, features) -> the loss of all of them, without anything of this package.
         right: (outputs of the model on all rows, features) -> whether each target is hit.
-        weight: name of the head's weight.
+        weight: name of the head's weight; of an encoder's where there is no head.
+        separable: whether the loss of a batch is the mean of its units' own losses.
     """
 
     category: Any
@@ -37,6 +40,7 @@ class Head:
     reference: Callable[[Any, Features], Tensor]
     right: Callable[[Any, Features], np.ndarray]
     weight: str
+    separable: bool = True
 
     def model(self, kind: str = "bert", dropout: float = 0.0) -> Any:
         """A tiny random model."""
@@ -124,7 +128,48 @@ def spans_right(outputs: Any, features: Features) -> np.ndarray:
     return np.array(found)
 
 
+def pair_features(pairs: int, types: bool) -> Features:
+    """Queries of some tokens and passages of more; two of every eight pairs share their passage."""
+    queries, passages = random_features(pairs, 7, types, 8).rows, random_features(pairs, 8, types, 20).rows
+    own = np.arange(pairs)
+    own[7::8] = own[6::8][: len(own[7::8])]
+    order = np.stack([np.arange(pairs), pairs + own], axis=1).flatten()
+    rows = Ragged.join([queries, passages]).take(order)
+    targets = np.stack([own, rows.lengths[::2], rows.lengths[1::2]], axis=1)
+    return Features(rows, targets.astype(np.int64), 0, groups=np.arange(0, 2 * pairs + 1, 2))
+
+
+def pair_vectors(outputs: Any, features: Features) -> tuple[list[Tensor], list[Tensor]]:
+    """Unit vectors of queries and passages, one by one: the mean over a row's own tokens."""
+    found = []
+    for row, length in enumerate(features.rows.lengths):
+        mean = outputs.last_hidden_state[row, :length].mean(0)
+        found.append(mean / mean.norm())
+    return found[::2], found[1::2]
+
+
+def pair_loss(model: Any, features: Features) -> Tensor:
+    """A query's own passage against those of other texts, query by query."""
+    queries, passages = pair_vectors(model(**padded_inputs(features)), features)
+    found = []
+    for at, query in enumerate(queries):
+        others = [passages[n] for n, text in enumerate(features.targets[:, 0]) if text != features.targets[at, 0]]
+        scores = torch.stack([query @ each for each in (passages[at], *others)]) * 20
+        found.append(-scores.log_softmax(0)[0])
+    return torch.stack(found).mean()
+
+
+def pairs_right(outputs: Any, features: Features) -> np.ndarray:
+    """Queries whose nearest passage is their own."""
+    queries, passages = (torch.stack(each) for each in pair_vectors(outputs, features))
+    return features.targets[(queries @ passages.T).argmax(1).numpy(), 0] == features.targets[:, 0]
+
+
+DUAL = retrieval.DualEncoder(Embedding(), temperature=0.05)
 HEADS = {
+    "retrieval": Head(
+        DUAL, {}, pair_features, pair_loss, pairs_right, "encoder.layer.1.output.dense.weight", separable=False
+    ),
     "spans": Head(spans, {"num_labels": 2}, span_features, span_loss, spans_right, "qa_outputs.weight"),
     "choice": Head(choice, {}, choice_features, choice_loss, choices_right, "classifier.weight"),
     "tagging": Head(tagging, {"num_labels": len(TAGS)}, tag_features, tag_loss, tags_right, "classifier.weight"),

@@ -11,6 +11,7 @@ from helpers.official import entity, json_lines, mention, small_card, write
 
 from xtremor.errors import UserError
 from xtremor.sources import open_source
+from xtremor.sources.base import training_examples
 from xtremor.tasks.cards import card
 
 
@@ -251,3 +252,39 @@ def test_an_unusable_file_of_bucc_is_refused(tmp_path: Path, name: str, content:
     with pytest.raises(UserError, match=said) as caught:
         source_of("bucc2018", tmp_path).examples("test", "de")
     assert name in str(caught.value)
+
+
+def test_lareqa_trains_on_the_sentences_that_answer_squads_questions(tmp_path: Path) -> None:
+    context = "Dr. Ada wrote notes. They were long. Nobody read them."
+
+    def asked(identity: str, answer: str) -> dict[str, Any]:
+        start = context.index(answer)
+        return {"id": identity, "question": f"{identity}?", "answers": [{"text": answer, "answer_start": start}]}
+
+    paragraphs = [{"context": context, "qas": [asked("a", "notes"), asked("b", "Dr. Ada"), asked("c", "read")]}]
+    (tmp_path / "squad").mkdir()
+    path = tmp_path / "squad" / "train-v1.1.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf-8")
+    source = source_of("lareqa", write(tmp_path, "lareqa"))
+    found = [(pair.query.text, pair.passage.text, pair.passage.context) for pair in training_examples(source)]
+    first, last = "Dr. Ada wrote notes.", "Nobody read them."
+    assert found == [("a?", first, context), ("b?", first, context), ("c?", last, context)]
+    queries = source.examples("train", "en")
+    assert [each.row for each in queries] == [0, 1, 2] and {each.cluster for each in queries} == {"lareqa/train/0"}
+    # A sentence is a candidate once, and only where it answers something.
+    assert [each.id for each in source.candidates("train", "en")] == ["en_1_0", "en_1_2"]
+    assert source.record().files["squad/train-v1.1.json"]["rows"] == 3
+    assert any("not by XTREME-R's splitter" in note for note in source.record().notes)
+    with pytest.raises(UserError, match="trains on English alone"):
+        source.examples("train", "de")
+    paragraphs[0]["qas"][0]["answers"] = []
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf-8")
+    with pytest.raises(UserError, match="question 'a' has no answer"):
+        source_of("lareqa", tmp_path).examples("train", "en")
+
+
+def test_a_pair_of_mewslix_is_a_mention_and_its_entity(tmp_path: Path) -> None:
+    source = source_of("mewslix", write(tmp_path, "mewslix"))
+    pairs = training_examples(source)
+    assert [pair.passage.id for pair in pairs] == ["Q0", "Q1", "Q0"] == [pair.query.gold[0] for pair in pairs]
+    assert all(pair.query.text.startswith("Ada: ") and "is a person" in pair.passage.text for pair in pairs)

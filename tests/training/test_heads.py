@@ -101,6 +101,8 @@ def test_loss_and_gradients_are_those_written_by_hand(head: Head, kind: str) -> 
 
 def test_parts_of_an_update_add_up_by_their_targets(head: Head) -> None:
     """Gradients of unequal parts, weighted, are those of the whole batch where nothing is random."""
+    if not head.separable:
+        pytest.skip("the units of a batch are not apart; --accumulate is refused")
     whole = gradients(step_of(head, head.model(), rows=11))
     step = step_of(head, head.model(), rows=11)
     weights = step.features.weights
@@ -112,6 +114,8 @@ def test_parts_of_an_update_add_up_by_their_targets(head: Head) -> None:
 
 
 def test_the_loop_weighs_parts_so(head: Head, tmp_path: Path) -> None:
+    if not head.separable:
+        pytest.skip("the units of a batch are not apart; --accumulate is refused")
     losses = []
     for accumulate in (1, 4):
         folder = tmp_path / str(accumulate)

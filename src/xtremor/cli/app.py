@@ -84,11 +84,13 @@ COMMANDS = {
     ),
     "baseline": (
         "xtremor.cli.evaluate:baseline",
-        """Score the frozen encoder: each row gets the class whose English centroid is nearest.
+        """Score the frozen encoder: by the nearest English centroid of a class; in retrieval by ranking candidates.
 
-        No weight is trained: what remains above this is what fine-tuning bought.
+        No weight is trained: what remains above this is what fine-tuning bought. Retrieval (tatoeba, bucc2018, lareqa,
+        mewslix) ranks by the cosine of pooled hidden states; `--encoder RUN` takes the encoder of a trained run.
 
-        For example: `xtremor baseline --task intents --output runs/centroid`
+        For example: `xtremor baseline --task intents --output runs/centroid`, or
+        `xtremor baseline --task tatoeba --data DIR --layer 12 --output runs/tatoeba`
         """,
     ),
     "score": (

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from xtremor.cli.options import DATA_HELP, GENERALIZED_HELP, ScoringOptions, TaskOptions, check_threads, open_recorded
+from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
+from xtremor.errors import UserError
 
-DEFAULTS = (TaskOptions(), ScoringOptions())
+DEFAULTS = (TaskOptions(), ScoringOptions(), PoolingOptions())
 
 
 def evaluate(
@@ -45,25 +47,45 @@ def evaluate(
 def baseline(
     *,
     output: Annotated[Path, Parameter(alias="-o", help="Folder for the baseline's scores.")],
-    encoder: Annotated[str, Parameter(help="Hub name, local folder, or `starter`.")] = "starter",
+    encoder: Annotated[
+        str, Parameter(help="Hub name, local folder, or `starter`; in retrieval also a run folder.")
+    ] = "starter",
     train_rows: Annotated[
         int | None, Parameter(help="English rows that the centroids are made of (default: all).")
+    ] = None,
+    layer: Annotated[
+        str | None,
+        Parameter(
+            group=RETRIEVAL,
+            help="0 (embeddings) to N, or best: chosen on English training pairs (default: the last; for mBERT and "
+            "XLM-R Large on Tatoeba and BUCC that of the benchmark's scripts).",
+        ),
     ] = None,
     max_length: Annotated[int | None, Parameter(help="Longest input in tokens.")] = None,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
     task: TaskOptions = DEFAULTS[0],
     scoring: ScoringOptions = DEFAULTS[1],
+    vectors: PoolingOptions = DEFAULTS[2],
 ) -> None:
-    """Score the frozen encoder: each row gets the class whose English centroid is nearest in cosine."""
+    """Score the frozen encoder: by the nearest English centroid of a class, or in retrieval by ranking candidates."""
     from xtremor.evaluation.centroid import run_baseline
     from xtremor.evaluation.evaluate import EvaluationSettings
 
     check_threads(threads)
     card, source = task.open()
+    vectors.check(card, layer=layer)
     length = card.defaults.max_length if max_length is None else max_length
     rows = card.defaults.train_rows if train_rows is None else train_rows
     settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
+    if card.category == "retrieval":
+        from xtremor.evaluation.frozen import FrozenOptions, run_frozen
+
+        if train_rows is not None:
+            raise UserError(f"--train-rows is about centroids of classes, and {card.name} is retrieval; leave it out")
+        options = FrozenOptions(layer, vectors.pooling, vectors.prefix_query, vectors.prefix_passage)
+        _print(run_frozen(encoder, card, source, output, options, settings, threads), json_)
+        return
     _print(run_baseline(encoder, card, source, output, rows, settings, threads), json_)
 
 

@@ -120,7 +120,7 @@ def _group(card: TaskCard) -> str:
 def _trainable(card: TaskCard) -> bool:
     from xtremor.tasks.category import trainable
 
-    return trainable(card.category)
+    return trainable(card)
 
 
 def _needs(card: TaskCard) -> str:

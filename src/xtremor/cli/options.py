@@ -72,7 +72,6 @@ class TaskOptions:
         from xtremor.sources import open_source
         from xtremor.sources.generalized import generalized_card
         from xtremor.tasks.cards import card
-        from xtremor.tasks.category import category
 
         if self.train is not None:
             return self._open_own(self.train)
@@ -85,8 +84,6 @@ class TaskOptions:
                     f"--{option.replace('_', '-')} is about a file of your own; name that with --train FILE"
                 )
         found = card(self.task)
-        # Refused before anything is read or written.
-        category(found.category)
         source = open_source(found, self.data, **settings)
         return generalized_card(found) if self.generalized else found, source
 
@@ -100,7 +97,6 @@ class TaskOptions:
             return None
         from xtremor.sources import ON_DISK, open_source
         from xtremor.tasks.cards import card
-        from xtremor.tasks.category import category
 
         names = [name.strip() for name in self.task.split(",")]
         if not all(names):
@@ -115,7 +111,10 @@ class TaskOptions:
         if repeated:
             raise UserError(f"--task {self.task}: {repeated[0]} is named more than once")
         for each in cards:
-            category(each.category)
+            if each.category == "retrieval":
+                raise UserError(
+                    f"--task {self.task}: {each.name} is retrieval, which is trained on alone; leave it out"
+                )
         return [(each, open_source(each, self.data if each.source in ON_DISK else None)) for each in cards]
 
     def _open_own(self, train: Path) -> tuple[TaskCard, Source]:
@@ -297,17 +296,22 @@ class TrainOptions:
 
     def settings(self, card: TaskCard, method: MethodSettings, seed: int) -> TrainSettings:
         """Checked settings of a run, the card's defaults filled in."""
+        from xtremor.tasks.category import check_trainable
+        from xtremor.tasks.embedding import default_embedding
         from xtremor.training.config import TrainSettings
         from xtremor.training.controls import Controls
 
+        check_trainable(card)
         check_threads(self.threads)
         shared = ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
         own = {name: getattr(self, name) for name in (*shared, "fresh_pooler")}
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)
             own[name] = getattr(card.defaults, name) if value is None else value
-        controls = Controls(**{name: getattr(self, name) for name in Controls.names()})
-        return TrainSettings(task=card.name, method=method, seed=seed, controls=controls, lora=self._adapters(), **own)
+        own["controls"] = Controls(**{name: getattr(self, name) for name in Controls.names()})
+        if card.category == "retrieval":
+            own["embedding"] = default_embedding(card, self.encoder, trained=True)
+        return TrainSettings(task=card.name, method=method, seed=seed, lora=self._adapters(), **own)
 
     def _adapters(self) -> LoraSettings | None:
         from xtremor.training.lora import LoraSettings, check_installed

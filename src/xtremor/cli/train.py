@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from xtremor.cli.options import BallOptions, MethodOptions, MixingOptions, ScoringOptions, TaskOptions, TrainOptions
+from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.console import say
 from xtremor.errors import UserError
 
 DEFAULTS = (TaskOptions(), MethodOptions(), BallOptions(), TrainOptions(), ScoringOptions(), MixingOptions())
+VECTORS = PoolingOptions()
 
 
 def train(
@@ -31,6 +34,10 @@ def train(
     recipe: TrainOptions = DEFAULTS[3],
     scoring: ScoringOptions = DEFAULTS[4],
     mixing: MixingOptions = DEFAULTS[5],
+    temperature: Annotated[
+        float | None, Parameter(group=RETRIEVAL, help="Cosines are divided by it in the loss (default 0.01).")
+    ] = None,
+    vectors: PoolingOptions = VECTORS,
 ) -> None:
     """Fine-tune an encoder on a task's English rows with one method and one seed."""
     from xtremor.evaluation.evaluate import EvaluationSettings
@@ -46,14 +53,18 @@ def train(
         from xtremor.training.joint import joint_card
         from xtremor.training.several import train_several
 
-        joint = recipe.settings(joint_card([card for card, _ in tasks]), settings_of_method, seed)
+        card = joint_card([card for card, _ in tasks])
+        vectors.check(card, temperature=temperature)
+        joint = recipe.settings(card, settings_of_method, seed)
         options = (keep_model, recipe.threads, checkpoint_seconds)
         _tell(train_several(joint, tasks, mixing.mixing(), output, *options), output, keep_model, json_)
         return
     mixing.refuse()
     card, source = task.open()
-    settings = recipe.settings(card, settings_of_method, seed)
+    settings = vectors.applied(recipe.settings(card, settings_of_method, seed), card, temperature)
     scored = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
+    if settings.embedding is not None:
+        scored = replace(scored, embedding=settings.embedding)
     record = train_and_evaluate(
         settings, card, source, output, scored if evaluate else None, keep_model, recipe.threads, checkpoint_seconds
     )

@@ -22,6 +22,7 @@ class EncoderCard:
         exposure: what it saw in training that qualifies a zero-shot claim.
         licence: of the weights.
         available: whether it can be loaded without a network, as found when the card was listed.
+        prefixes: what it was trained to read before a query and before a passage; empty where nothing.
     """
 
     name: str
@@ -33,14 +34,18 @@ class EncoderCard:
     exposure: str
     licence: str
     available: bool = False
+    prefixes: tuple[str, str] = ("", "")
 
 
 _NOT_ZERO_SHOT = "XNLI, question answering and retrieval are not strictly zero-shot"
 _E5 = f"contrastive training on translation pairs, NLI, SQuAD, Mr. TyDi and MIRACL among others: {_NOT_ZERO_SHOT}"
+_PREFIXES = ("query: ", "passage: ")
 _CC100 = "masked words of CC-100 web text only: no task labels, no translation pairs"
 
 CARDS: tuple[EncoderCard, ...] = (
-    EncoderCard("starter", None, 12, 384, 118, "about 100", f"{starter.WHAT}: {_NOT_ZERO_SHOT}", "MIT"),
+    EncoderCard(
+        "starter", None, 12, 384, 118, "about 100", f"{starter.WHAT}: {_NOT_ZERO_SHOT}", "MIT", prefixes=_PREFIXES
+    ),
     EncoderCard(
         "mbert", "google-bert/bert-base-multilingual-cased", 12, 768, 178, "104",
         "masked words and next sentences of Wikipedia, from which PAN-X, XQuAD, MLQA and TyDi QA draw their text; "
@@ -48,9 +53,9 @@ CARDS: tuple[EncoderCard, ...] = (
     ),
     EncoderCard("xlm-r-base", "FacebookAI/xlm-roberta-base", 12, 768, 278, "100", _CC100, "MIT"),
     EncoderCard("xlm-r-large", "FacebookAI/xlm-roberta-large", 24, 1024, 560, "100", _CC100, "MIT"),
-    EncoderCard("e5-small", "intfloat/multilingual-e5-small", 12, 384, 118, "about 100", _E5, "MIT"),
-    EncoderCard("e5-base", "intfloat/multilingual-e5-base", 12, 768, 278, "about 100", _E5, "MIT"),
-    EncoderCard("e5-large", "intfloat/multilingual-e5-large", 24, 1024, 560, "about 100", _E5, "MIT"),
+    EncoderCard("e5-small", "intfloat/multilingual-e5-small", 12, 384, 118, "about 100", _E5, "MIT", False, _PREFIXES),
+    EncoderCard("e5-base", "intfloat/multilingual-e5-base", 12, 768, 278, "about 100", _E5, "MIT", False, _PREFIXES),
+    EncoderCard("e5-large", "intfloat/multilingual-e5-large", 24, 1024, 560, "about 100", _E5, "MIT", False, _PREFIXES),
     EncoderCard(
         "mdeberta", "microsoft/mdeberta-v3-base", 12, 768, 278, "100",
         "replaced tokens in CC-100 web text only: no task labels, no translation pairs", "MIT",
@@ -76,6 +81,14 @@ CARDS: tuple[EncoderCard, ...] = (
 def known_encoders() -> list[EncoderCard]:
     """The cards, each saying whether the encoder can be loaded without a network. Imports no torch."""
     return [replace(card, available=_available(card)) for card in CARDS]
+
+
+def known_card(name: str) -> EncoderCard | None:
+    """The card of a known name, of a hub repository or of the last part of its id; None for others."""
+    for card in CARDS:
+        if name == card.name or (card.hub is not None and name in (card.hub, card.hub.rsplit("/", 1)[-1])):
+            return card
+    return None
 
 
 def hub_id(name: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,11 @@ from xtremor.tasks.base import TaskCard
 from xtremor.training.folder import FORMAT, RunFolder, read_json, write_json
 from xtremor.training.lineage import lineage_of
 
+if TYPE_CHECKING:
+    import torch
+
+    from xtremor.encoders.load import LoadReport
+
 ARM = "nearest centroid"
 
 
@@ -43,6 +48,41 @@ def centroids(vectors: np.ndarray, targets: np.ndarray, classes: int) -> np.ndar
     np.add.at(sums, targets, units)
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0).astype(np.float32)
+
+
+def frozen_record(
+    card: TaskCard,
+    arm: str,
+    method: str,
+    report: LoadReport,
+    training: dict[str, Any],
+    source: Source,
+    device: torch.device,
+) -> dict[str, Any]:
+    """``run.json`` of an encoder that was not trained; ``training`` says what its answers depend on."""
+    import torch
+
+    return {
+        "format": FORMAT,
+        "task": card.name,
+        "arm": arm,
+        "method": {"name": method},
+        "seed": 0,
+        "encoder": asdict(report),
+        "training": training,
+        "data": asdict(source.record()),
+        "own": own_record(source),
+        "command": machine.command_line(),
+        "created": machine.now(),
+        "versions": machine.versions(),
+        "machine": machine.machine(str(device), torch.get_num_threads()),
+        "counts": {},
+        "seconds": {"training": 0.0},
+        "peak_memory_mb": machine.peak_memory_mb(),
+        "english_dev": None,
+        "warnings": [],
+        **lineage_of(report.name),
+    }
 
 
 def run_baseline(
@@ -108,27 +148,8 @@ def run_baseline(
     found, _ = vectors(rows)
     cosines = (found / np.linalg.norm(found, axis=1, keepdims=True)) @ prototypes.T
     table = predictions_table(rows, cosines, labels)
-    record = {
-        "format": FORMAT,
-        "task": card.name,
-        "arm": ARM,
-        "method": {"name": "centroid"},
-        "seed": 0,
-        "encoder": asdict(report),
-        "training": {"rows": train_rows, "max_length": settings.max_length},
-        "data": asdict(source.record()),
-        "own": own,
-        "command": machine.command_line(),
-        "created": machine.now(),
-        "versions": machine.versions(),
-        "machine": machine.machine(str(device), torch.get_num_threads()),
-        "counts": {},
-        "seconds": {"training": 0.0},
-        "peak_memory_mb": machine.peak_memory_mb(),
-        "english_dev": None,
-        "warnings": [],
-        **lineage_of(encoder),
-    }
+    training = {"rows": train_rows, "max_length": settings.max_length}
+    record = frozen_record(card, ARM, "centroid", report, training, source, device)
     folder.claim(identity)
     write_json(folder.record, record)
     seconds = time.monotonic() - started

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,19 @@ from xtremor.sources.generalized import GeneralizedSource
 from xtremor.sources.own import OwnSource, strata_or_unknown
 from xtremor.tasks.base import TaskCard
 from xtremor.tasks.category import category
+from xtremor.tasks.embedding import Embedding
 from xtremor.training.folder import RunFolder, read_json, write_json
 
 if TYPE_CHECKING:
     import polars as pl
     import torch
     from torch import nn
+
+    from xtremor.evaluation.embedder import Embedder
+
+
+# Metrics of rankings, which submissions key by the ids of the queries.
+KEYED = ("map@20", "mrr@20")
 
 
 @dataclass(frozen=True)
@@ -33,12 +40,14 @@ class EvaluationSettings:
         languages: codes, or None for every language of the task.
         limit: first rows of each language, the same ones for every model; None is all.
         max_length: longest input in tokens.
+        embedding: in retrieval, how vectors are made.
     """
 
     split: str | None = None
     languages: tuple[str, ...] | None = None
     limit: int | None = None
     max_length: int = 128
+    embedding: Embedding = field(default_factory=Embedding)
 
     def selection(self) -> dict[str, Any]:
         """What a score file must record to tell whether it answers these settings."""
@@ -92,6 +101,11 @@ def evaluate(
 ) -> tuple[str, pl.DataFrame]:
     """Predict every row of every language; return the split's name and the table of predictions."""
     split, examples = read_examples(card, source, settings)
+    if card.category == "retrieval":
+        from xtremor.evaluation.embedder import Embedder
+
+        embedder = Embedder(model, tokenizer, device, settings.embedding, settings.max_length)
+        return split, rank_examples(embedder, card, source, split, examples)[0]
     kind = category(card.category)
     # One stream over all languages: batches of rows of like length, whatever their language, hold little padding.
     rows = [row for language in examples.values() for row in language]
@@ -101,6 +115,16 @@ def evaluate(
             progress.advance(share * len(rows))
 
         return split, kind.predict(model, tokenizer, rows, labels, settings.max_length, device, advance)
+
+
+def rank_examples(
+    embedder: Embedder, card: TaskCard, source: Source, split: str, examples: dict[str, list[Any]]
+) -> tuple[pl.DataFrame, dict[str, float]]:
+    """`evaluation.ranking.predict_retrieval` with its progress shown."""
+    from xtremor.evaluation.ranking import predict_retrieval
+
+    with Progress(f"ranking {card.name} in {len(examples)} languages", sum(map(len, examples.values()))) as progress:
+        return predict_retrieval(embedder, card, source, split, examples, progress.advance)
 
 
 def write_evaluation(
@@ -113,8 +137,12 @@ def write_evaluation(
     seconds: float,
     source: Source,
     labels: Sequence[str],
+    facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write predictions.parquet and scores.json of a run and return the scores; ``labels`` name the logits."""
+    """Write predictions.parquet and scores.json of a run and return the scores.
+
+    ``labels`` name the logits; ``facts`` are what else scores.json must say of how the answers were made.
+    """
     from xtremor.scoring.predictions import write_predictions
     from xtremor.scoring.scores import scores_from_predictions
 
@@ -133,7 +161,12 @@ def write_evaluation(
     # A file of the user's own may be in a language on which we have no facts.
     strata_of = strata_or_unknown if isinstance(source, OwnSource) else None
     scores = {**scores_from_predictions(table, card, split, strata_of), **made}
-    scores |= {"selection": selection(settings, source), "seconds": seconds, "data": asdict(source.record())}
+    scores |= {
+        **(facts or {}),
+        "selection": selection(settings, source),
+        "seconds": seconds,
+        "data": asdict(source.record()),
+    }
     ids = question_ids(card, source, split, table)
     write_predictions(folder.predictions, table, {**made, **({"ids": ids} if ids else {})})
     write_json(folder.scores, scores)
@@ -142,7 +175,7 @@ def write_evaluation(
 
 def question_ids(card: TaskCard, source: Source, split: str, table: pl.DataFrame) -> dict[str, list[str]]:
     """Upstream ids by language in the order of the rows, where submissions are keyed by them; else nothing."""
-    if card.category != "spans":
+    if card.category != "spans" and card.metric not in KEYED:
         return {}
     counts = table.group_by("language", maintain_order=True).len()
     return {
@@ -168,6 +201,7 @@ def evaluate_run(
             f"{run} keeps no model (it was trained with --no-keep-model); train it again without that option"
         )
     kind = category(card.category)
+    settings = replace(settings, embedding=Embedding.recorded(record["training"]) or settings.embedding)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     tokenizer = load_tokenizer(str(folder.model))
     model, report = load_task_model(str(folder.model), kind.AUTO_CLASS)

@@ -12,6 +12,8 @@ from xtremor.errors import UserError
 from xtremor.report import lineage
 
 FORMAT = 1
+# Methods without training: nearest centroid; ranking by vectors.
+FROZEN = ("centroid", "frozen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Run:
     @property
     def role(self) -> str:
         """What the arm is in a comparison: ``plain``, ``noise``, ``robust`` or ``frozen`` (not trained)."""
-        if self.method == "centroid":
+        if self.method in FROZEN:
             return "frozen"
         name = str(self.treatment["name"])
         if name == "plain":

@@ -24,7 +24,8 @@ def schema() -> dict[str, Any]:
     (task, file, row) is the item's identity, ``cluster`` what a bootstrap resamples, ``logits`` one number a
     class in the order of the ``labels`` that the metadata names; empty where an answer is not one of a few classes.
     ``gold`` and ``predicted`` are answers as text: a class; the tags of a sentence with spaces between them; the
-    number of a choice; for questions, the predicted text and the gold answers as a JSON list.
+    number of a choice; for questions, the predicted text and the gold answers as a JSON list. In retrieval: the number
+    of a line (Tatoeba); JSON lists of ids, best first (LAReQA, Mewsli-X) or of pairs, a tab between their ids (BUCC).
     """
     import polars as pl
 
@@ -104,6 +105,9 @@ _DECODERS: dict[str, tuple[Callable[[str], Any], Callable[[str], Any]]] = {
     "squad": (_texts, str),
     "squad2": (_texts, str),
     "mlqa": (_texts, str),
+    "map@20": (_texts, _texts),
+    "mrr@20": (_texts, _texts),
+    "bucc_f1": (_texts, _texts),
 }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from xtremor.tasks.base import RetrievalExample
+from xtremor.errors import UserError
+from xtremor.tasks.base import RetrievalExample, RetrievalPair
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,34 @@ class Source(Protocol):
 
 @runtime_checkable
 class RetrievalSource(Source, Protocol):
-    """A source whose examples are queries, ranked against candidates."""
+    """A source whose examples are queries, ranked against candidates.
+
+    Attributes:
+        shared_candidates: whether queries of all languages are ranked against the same candidates.
+    """
+
+    shared_candidates: bool
 
     def candidates(self, split: str, language: str) -> list[RetrievalExample]:
         """What the queries of a language are ranked against, in an order that decides ties."""
         ...
+
+
+def training_examples(source: Source) -> list[Any]:
+    """The English training rows: what `Source.examples` gives, or a `RetrievalPair` for each query with its passage.
+
+    Raises:
+        UserError: as `Source.examples`; a query has no passage.
+    """
+    examples = source.examples("train", "en")
+    if not isinstance(source, RetrievalSource):
+        return examples
+    passages = {each.id: each for each in source.candidates("train", "en")}
+    return [RetrievalPair(query, _passage(query, passages)) for query in examples]
+
+
+def _passage(query: RetrievalExample, passages: dict[str, RetrievalExample]) -> RetrievalExample:
+    found = next((passages[identity] for identity in query.gold or () if identity in passages), None)
+    if found is None:
+        raise UserError(f"{query.file}, item {query.row + 1}: the query '{query.id}' has no passage that answers it")
+    return found

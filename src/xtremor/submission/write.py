@@ -24,6 +24,8 @@ _FORMS: dict[str, Callable[[str], str]] = {
     "labels": lambda label: f"{label}\n",
     "tags": lambda tags: "".join(f"{tag}\n" for tag in tags.split()) + "\n",
     "choices": lambda number: f"{json.dumps({'label': int(number)})}\n",
+    "indices": lambda row: f"{row}\n",
+    "pairs": lambda pairs: "".join(f"{pair}\n" for pair in json.loads(pairs)),
 }
 
 
@@ -106,7 +108,8 @@ class _Run:
         if kind_of(found).name not in _FORMS and not ids:
             raise UserError(f"{folder}: predictions of {found.name} ({found.category}) cannot be submitted yet")
         parts = table.partition_by("language", maintain_order=True)
-        tables = {str(part["language"][0]): _in_order(folder, part) for part in parts}
+        order = {"indices": _as_queried, "rankings": _as_numbered}.get(kind_of(found).name, _in_order)
+        tables = {str(part["language"][0]): order(folder, part) for part in parts}
         return cls(folder, found, str(told.get("split", "test")), _limit(folder), tables, ids)
 
     @property
@@ -136,7 +139,8 @@ class _Run:
         """What a language's file holds."""
         if not self.ids:
             return "".join(map(_FORMS[kind_of(self.card).name], table["predicted"]))
-        answers = dict(zip(self.ids[language], table["predicted"], strict=True))
+        read = json.loads if kind_of(self.card).name == "rankings" else str
+        answers = dict(zip(self.ids[language], map(read, table["predicted"]), strict=True))
         if len(answers) < table.height:
             raise UserError(
                 f"{self.folder}: {table.height - len(answers):,} questions in {language} repeat an id, which "
@@ -154,6 +158,21 @@ def _in_order(folder: Path, part: pl.DataFrame) -> pl.DataFrame:
             "on; evaluate the run again"
         )
     return table
+
+
+def _as_queried(folder: Path, part: pl.DataFrame) -> pl.DataFrame:
+    """A language's rows in the order of its queries, which for Tatoeba is not that of the file: sorted sentences."""
+    if part["row"].n_unique() < part.height or part["file"].n_unique() != 1:
+        raise UserError(
+            f"{folder / PREDICTIONS}: the rows in {part['language'][0]} are not each one line of one file; "
+            "evaluate the run again"
+        )
+    return part
+
+
+def _as_numbered(folder: Path, part: pl.DataFrame) -> pl.DataFrame:
+    """A language's rows as they are numbered in a file that may hold other languages too (Mewsli-X)."""
+    return _as_queried(folder, part).sort("row")
 
 
 def _limit(folder: Path) -> int | None:

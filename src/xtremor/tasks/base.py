@@ -118,6 +118,14 @@ class RetrievalExample(Example):
 
 
 @dataclass(frozen=True, slots=True)
+class RetrievalPair:
+    """A query of the training set with the passage that answers it."""
+
+    query: RetrievalExample
+    passage: RetrievalExample
+
+
+@dataclass(frozen=True, slots=True)
 class Defaults:
     """Training settings that a task starts from; every one can be overridden on the command line.
 

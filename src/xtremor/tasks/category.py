@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from xtremor.errors import UserError
+from xtremor.tasks.base import TaskCard
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Category(Protocol):
-    """Functions of a module in ``xtremor.tasks``; the module itself is the object."""
+    """Functions of a module in ``xtremor.tasks``; the module itself is the object, or its ``CATEGORY``.
+
+    Retrieval has neither `predict` nor `constants`: its answers depend on the candidates (`evaluation.ranking`).
+    """
 
     AUTO_CLASS: str
     # The best of `constants`, in words.
@@ -61,24 +65,25 @@ class Category(Protocol):
         ...
 
 
-# Tasks of these can be read and scored; nothing trains on them yet.
-UNTRAINABLE = ("retrieval",)
+# Tasks without a training set, which an encoder answers as it is.
+UNTRAINABLE = ("tatoeba", "bucc2018")
 
 
-def trainable(name: str) -> bool:
-    """Whether a model can be trained on tasks of that category."""
-    return name not in UNTRAINABLE
+def trainable(card: TaskCard) -> bool:
+    """Whether a model can be trained on the task."""
+    return card.name not in UNTRAINABLE
+
+
+def check_trainable(card: TaskCard) -> None:
+    """Raise UserError for a task that has no training set."""
+    if not trainable(card):
+        raise UserError(
+            f"{card.name} has no training set: an encoder answers it as it is; score one with "
+            f"`xtremor baseline --task {card.name}`, also a run that was trained on another task (--encoder RUN)"
+        )
 
 
 def category(name: str) -> Category:
-    """The category of that name: the module ``xtremor.tasks.<name>``.
-
-    Raises:
-        UserError: tasks of this category can be read and scored, but not trained on.
-    """
-    if not trainable(name):
-        raise UserError(
-            f"training on tasks of the category '{name}' is not built yet: they can be read, and predictions for them "
-            "scored; `xtremor tasks` says which tasks can be trained on"
-        )
-    return cast(Category, importlib.import_module(f"xtremor.tasks.{name}"))
+    """The category of that name: the module ``xtremor.tasks.<name>``, or its ``CATEGORY``."""
+    module = importlib.import_module(f"xtremor.tasks.{name}")
+    return cast(Category, getattr(module, "CATEGORY", module))

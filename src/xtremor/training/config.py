@@ -10,6 +10,7 @@ from typing import Any
 
 from xtremor.errors import UserError
 from xtremor.robust.registry import MethodSettings
+from xtremor.tasks.embedding import TEMPERATURE, Embedding
 from xtremor.training.controls import Controls
 from xtremor.training.lora import LoraSettings
 
@@ -41,6 +42,8 @@ class TrainSettings:
         controls: what holds the encoder near its pretraining.
         lora: adapters instead of the encoder's own matrices; None trains those.
         fresh_pooler: take nothing but the encoder's own tensors, as from an earlier stage, though it brings a pooler.
+        embedding: how vectors are made, where the task is retrieval; None elsewhere.
+        temperature: that cosines are divided by in its loss.
     """
 
     task: str
@@ -63,6 +66,8 @@ class TrainSettings:
     controls: Controls = field(default_factory=Controls)
     lora: LoraSettings | None = None
     fresh_pooler: bool = False
+    embedding: Embedding | None = None
+    temperature: float = TEMPERATURE
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
@@ -86,6 +91,13 @@ class TrainSettings:
             raise UserError(f"--accumulate {self.accumulate} is more than the {self.batch_size} rows of an update")
         if self.lora is not None and self.controls.l2_sp is not None:
             raise UserError("--l2-sp holds the weights that --lora freezes; leave one of the two out")
+        if self.embedding is not None and self.accumulate > 1:
+            raise UserError(
+                f"--accumulate {self.accumulate}: in retrieval the other passages of a batch are what a query is told "
+                "from, so that a batch cannot be split; leave it out and name a smaller --batch-size"
+            )
+        if not 0 < self.temperature < math.inf:
+            raise UserError(f"--temperature must be a number greater than 0, not {self.temperature}")
 
     @property
     def arm(self) -> str:
@@ -95,21 +107,26 @@ class TrainSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
-        hidden = {"controls", "lora"} | ({"fresh_pooler"} if not self.fresh_pooler else set())
+        hidden = {"controls", "lora", "embedding", "temperature"} | (
+            {"fresh_pooler"} if not self.fresh_pooler else set()
+        )
         recipe = {name: value for name, value in asdict(self).items() if name not in hidden}
+        vectors = {} if self.embedding is None else {**asdict(self.embedding), "temperature": self.temperature}
         adapters = {} if self.lora is None else self.lora.as_dict()
-        return {**recipe, "method": self.method.as_dict(), **self.controls.as_dict(), **adapters}
+        return {**recipe, "method": self.method.as_dict(), **vectors, **self.controls.as_dict(), **adapters}
 
     @staticmethod
     def from_dict(recorded: dict[str, Any]) -> TrainSettings:
         """The settings that `as_dict` recorded."""
-        own = {each.name for each in fields(TrainSettings)} - {"method", "controls", "lora"}
+        own = {each.name for each in fields(TrainSettings)} - {"method", "controls", "lora", "embedding"}
         controls = {name: recorded[name] for name in Controls.names() if name in recorded}
+        vectors = {each.name: recorded[each.name] for each in fields(Embedding) if each.name in recorded}
         return TrainSettings(
             **{name: value for name, value in recorded.items() if name in own},
             method=MethodSettings(**recorded["method"]),
             controls=Controls(**controls),
             lora=LoraSettings.from_dict(recorded),
+            embedding=Embedding(**vectors) if vectors else None,
         )
 
 

@@ -15,6 +15,8 @@ from xtremor.training.folder import RunFolder
 if TYPE_CHECKING:
     from torch import nn
 
+    from xtremor.tasks.embedding import Embedding
+
 HUB_IDS = {"starter": "intfloat/multilingual-e5-small"}
 # Category -> the hub's name of the task, and how the folder is used without this package.
 _USE = {
@@ -45,6 +47,23 @@ _USE = {
         "first, last = outputs.start_logits.argmax(), outputs.end_logits.argmax()",
     ),
 }
+
+
+def _retrieval_use(embedding: Embedding) -> tuple[str, str]:
+    """The hub's name of the task, and how vectors are made from the folder, pooled and prefixed as in training."""
+    pooled = "hidden[:, 0]" if embedding.pooling == "cls" else "(hidden * mask).sum(1) / mask.sum(1)"
+    prefixes = {"query": embedding.prefix_query, "passage": embedding.prefix_passage}
+    texts = ", ".join(f"{json.dumps(prefix, ensure_ascii=False)} + {name}" for name, prefix in prefixes.items())
+    return "feature-extraction", (
+        "from torch.nn.functional import normalize\n"
+        "from transformers import AutoModel, AutoTokenizer\n\n"
+        'tokenizer = AutoTokenizer.from_pretrained("FOLDER", padding_side="right")\n'
+        'model = AutoModel.from_pretrained("FOLDER").eval()\n'
+        f'inputs = tokenizer([{texts}], padding=True, return_tensors="pt")\n'
+        'hidden, mask = model(**inputs).last_hidden_state, inputs["attention_mask"].unsqueeze(-1)\n'
+        f"vectors = normalize({pooled})\n"
+        "cosine = vectors[0] @ vectors[1]"
+    )
 
 
 def write_model(
@@ -89,11 +108,12 @@ def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) 
     method = method_words(settings)
     dev = record["english_dev"]
     metric = dev.get("metric", "accuracy") if dev else ""
-    no_dev = "English dev was not scored again." if "interpolated_from" in record else "No English dev set."
+    unscored = settings.embedding is not None or "interpolated_from" in record
+    no_dev = "English dev was not scored." if unscored else "No English dev set."
     dev_line = f"English dev {metric}: {dev['score']:.2f} on {dev['items']} rows." if dev else no_dev
     held = {**settings.controls.as_dict(), **({} if settings.lora is None else settings.lora.as_dict())}
     held_line = f"Besides: {', '.join(f'{key} {value}' for key, value in held.items())}.\n" if held else ""
-    pipeline, usage = _USE[card.category]
+    pipeline, usage = _retrieval_use(settings.embedding) if settings.embedding else _USE[card.category]
     warnings = "".join(f"\n> Warning: {sentence}.\n" for sentence in record["warnings"])
     notes = "".join(f"- {note}\n" for note in card.notes)
     past = record.get("lineage") or {"encoder": {"name": settings.encoder}, "stages": []}

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from xtremor import machine
 from xtremor.console import say, warn
 from xtremor.encoders.runs import tokenizer_digest
 from xtremor.errors import UserError
-from xtremor.sources.base import Source
+from xtremor.sources.base import Source, training_examples
 from xtremor.sources.own import own_record
 from xtremor.tasks.base import TaskCard, TextExample
 from xtremor.tasks.category import Category, category
@@ -164,8 +164,8 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
     from xtremor.encoders.load import load_tokenizer
 
     tokenizer = load_tokenizer(settings.encoder)
-    examples = draw(source.examples("train", "en"), settings.train_rows, settings.rows_seed)
-    kind, labels = category(card.category), source.labels()
+    examples = draw(training_examples(source), settings.train_rows, settings.rows_seed)
+    kind, labels = category_of(card, settings), source.labels()
     features = kind.featurize(examples, tokenizer, labels, settings.max_length)
     lengths = features.rows.lengths
     classes = f"{len(labels)} classes, " if labels else ""
@@ -177,6 +177,15 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
     )
     texts = len(examples[0].texts) if isinstance(examples[0], TextExample) else None
     return Prepared(card, kind, labels, tokenizer, features, len(examples), texts)
+
+
+def category_of(card: TaskCard, settings: TrainSettings) -> Category:
+    """The category of a task, with the settings of the run where it has some."""
+    if settings.embedding is None:
+        return category(card.category)
+    from xtremor.tasks.retrieval import DualEncoder
+
+    return cast(Category, DualEncoder(settings.embedding, settings.temperature, settings.batch_size))
 
 
 def draw(examples: Sequence[Any], rows: int | None, seed: int) -> list[Any]:
@@ -212,6 +221,10 @@ def make_model(settings: TrainSettings, prepared: Prepared) -> tuple[nn.Module, 
     model, report = load_task_model(settings.encoder, prepared.category.AUTO_CLASS, alone, **config)
     if alone:
         check_vocabulary(model, prepared.tokenizer, report.resolved)
+    if prepared.category.AUTO_CLASS == "AutoModel":
+        # Hidden states are pooled without it: it would have no gradient, and nothing in a checkpoint to resume from.
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_("pooler" not in name.split("."))
     return model, report
 
 

@@ -21,6 +21,8 @@ class BuccSource(OfficialSource):
     ``gold`` holds the ids of a query's translations and is empty where there is none. Equal sentences are a cluster.
     """
 
+    shared_candidates = False
+
     @classmethod
     def names(cls, card: TaskCard, split: str, language: str) -> Sequence[str]:
         """The file of the language that is not English."""

@@ -3,6 +3,9 @@
 ``lareqa/xquad-r/XX.json`` is SQuAD's JSON whose paragraphs also have ``sentence_breaks``: (start, end) of each
 sentence. Every sentence of every language is a candidate for every question; right are those that hold the
 answer's first character, and sentences of the same paragraph that read the same.
+
+XTREME-R trains on SQuAD 1.1 (``squad/train-v1.1.json`` beside the task's folder): a question, and the sentence that
+holds its first answer together with its paragraph. The file has no sentences; ``sentences`` finds them.
 """
 
 from __future__ import annotations
@@ -14,9 +17,13 @@ from typing import Any
 
 from xtremor.errors import UserError
 from xtremor.sources.json_text import member, typed
-from xtremor.sources.official.folder import OfficialSource
+from xtremor.sources.official.folder import ENGLISH, OfficialSource
+from xtremor.sources.official.sentences import sentence_spans
 from xtremor.sources.official.squad import Question, paragraphs
+from xtremor.sources.text import TextFile
 from xtremor.tasks.base import RetrievalExample, TaskCard
+
+_SQUAD = "squad/train-v1.1.json"
 
 
 class LareqaSource(OfficialSource):
@@ -26,27 +33,61 @@ class LareqaSource(OfficialSource):
     as the official evaluator writes them.
     """
 
+    shared_candidates = True
+
     def __init__(self, card: TaskCard, folder: Path, unlabelled: bool = False) -> None:
         super().__init__(card, folder, unlabelled)
         self._queries: dict[str, list[RetrievalExample]] = {}
         self._candidates: list[RetrievalExample] = []
+        self._pairs: tuple[list[RetrievalExample], list[RetrievalExample]] | None = None
 
     @classmethod
     def names(cls, card: TaskCard, split: str, language: str) -> Sequence[str]:
-        """``lareqa/xquad-r/XX.json``; there is one split."""
+        """``lareqa/xquad-r/XX.json``, which is the test; SQuAD's training set."""
+        if split == "train":
+            return (_SQUAD,) if language == ENGLISH else ()
         return (f"{card.name}/xquad-r/{language}.json",) if split == "test" else ()
 
     def examples(self, split: str, language: str) -> list[RetrievalExample]:
-        """The questions in one language; every language's file is needed, since it has right answers."""
+        """The questions in one language; of the test every language's file is needed, since it has right answers."""
         self.require(split, [language])
+        if split == "train":
+            return list(self._training()[0])
         self._load(split)
         return list(self._queries[language])
 
     def candidates(self, split: str, language: str) -> list[RetrievalExample]:
-        """All sentences of all languages, the same for every ``language``."""
+        """All sentences of all languages, the same for every ``language``; of the training set those that answer."""
         self.require(split, [language])
+        if split == "train":
+            return list(self._training()[1])
         self._load(split)
         return list(self._candidates)
+
+    def _training(self) -> tuple[list[RetrievalExample], list[RetrievalExample]]:
+        """Questions of SQuAD and the sentences that answer them, read once; a paragraph is a cluster."""
+        if self._pairs is None:
+            file = TextFile(self._place(_SQUAD))
+            queries: list[RetrievalExample] = []
+            answers: dict[str, RetrievalExample] = {}
+            for number, (paragraph, questions) in enumerate(paragraphs(file)):
+                cluster, context = f"{self.card.name}/train/{number}", member(paragraph, "context", str, file.name)
+                spans = sentence_spans(context)
+                for asked in questions:
+                    if not asked.answers[0].text.strip():
+                        raise UserError(f"{file.name}: question '{asked.id}' has no answer; download the file again")
+                    start = asked.answers[0].start
+                    place = max(at for at, span in enumerate(spans) if at == 0 or span[0] <= start)
+                    identity, text = f"{ENGLISH}_{number + 1}_{place}", context[slice(*spans[place])]
+                    common = (self.card.name, _SQUAD, len(queries), cluster, ENGLISH)
+                    answers.setdefault(identity, RetrievalExample(*common, identity, text, context, ()))
+                    queries.append(RetrievalExample(*common, asked.id, asked.question, "", (identity,)))
+            if not queries:
+                raise UserError(f"{file.name} holds no question; expected SQuAD's JSON with at least one")
+            self._record(_SQUAD, file, len(queries))
+            self._note(_SQUAD, "its sentences were found by a rule of xtremor, not by XTREME-R's splitter")
+            self._pairs = queries, list(answers.values())
+        return self._pairs
 
     def _load(self, split: str) -> None:
         """Read every language once."""

@@ -27,6 +27,8 @@ class MewslixSource(OfficialSource):
     benchmark's baseline has it; a candidate's text the entity's description.
     """
 
+    shared_candidates = True
+
     def __init__(self, card: TaskCard, folder: Path, unlabelled: bool = False) -> None:
         super().__init__(card, folder, unlabelled)
         self._mentions: dict[str, dict[str, list[RetrievalExample]]] = {}

@@ -25,6 +25,8 @@ class TatoebaSource(OfficialSource):
     cluster.
     """
 
+    shared_candidates = False
+
     @classmethod
     def names(cls, card: TaskCard, split: str, language: str) -> Sequence[str]:
         """The English file: the original's name, then the official script's."""
