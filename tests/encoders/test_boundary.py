@@ -192,3 +192,14 @@ def test_what_a_model_will_be_is_known_without_weights(tmp_path: Path) -> None:
     T5Config(vocab_size=40, d_model=8, d_ff=8, num_layers=1, num_heads=1, d_kv=8).save_pretrained(tmp_path)
     with pytest.raises(UserError, match="is a t5, for which transformers has no AutoModelForMultipleChoice"):
         skeleton(str(tmp_path), HEADS[2])
+
+
+@pytest.mark.parametrize("kind", ["bert", "xlm-roberta", "distilbert"])
+def test_a_bare_encoder_is_taken_out_of_a_task_model(kind: str, tmp_path: Path) -> None:
+    """Its own tensors have no prefix, those of the checkpoint do."""
+    model, report = alone(saved(make_model(CLASSES, kind), tmp_path), "AutoModel")
+    found = report.boundary
+    assert found["equal"] == found["encoder_tensors"] > 30 and found["unnamed"] == []
+    assert parts(report.missing) == (set() if kind == "distilbert" else {"pooler.dense"})
+    assert any(name.startswith("classifier") for name in found["left_behind"])
+    assert model.base_model is model

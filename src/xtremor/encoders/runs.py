@@ -57,7 +57,7 @@ def tokenizer_digest(folder: Path) -> str:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether there is a record of ours, or the ``config.json`` of a run; a checkpoint's names its architecture."""
+    """Whether there is a record of ours or a run's ``config.json``; a checkpoint's names its architecture."""
     config = _read(folder / "config.json")
     return "model_type" not in config and ("settings" in config or (folder / RECORD).is_file())
 

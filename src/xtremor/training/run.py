@@ -206,16 +206,21 @@ def features_digest(features: Features) -> str:
 
 
 def make_model(settings: TrainSettings, prepared: Prepared) -> tuple[nn.Module, LoadReport]:
-    """The encoder with a fresh head; the head depends on the seed alone, not on the method.
+    """The encoder with a fresh head; the head depends on the seed alone, not on the method."""
+    import torch
+
+    torch.manual_seed(derived_seed(settings.seed, "head"))
+    return load_model(settings, prepared)
+
+
+def load_model(settings: TrainSettings, prepared: Prepared) -> tuple[nn.Module, LoadReport]:
+    """The encoder with a head drawn from torch's generator as it stands.
 
     Of a model that was trained on a task, ours or anybody's, the encoder alone is taken.
     """
-    import torch
-
     from xtremor.encoders.boundary import check_vocabulary
     from xtremor.encoders.load import is_task_model, load_task_model
 
-    torch.manual_seed(derived_seed(settings.seed, "head"))
     config = prepared.category.head_config(prepared.labels)
     alone = settings.fresh_pooler or is_task_model(settings.encoder)
     model, report = load_task_model(settings.encoder, prepared.category.AUTO_CLASS, alone, **config)

@@ -23,7 +23,15 @@ from xtremor.training.learning import doubts, english_dev, has_english_dev
 from xtremor.training.lineage import lineage_of
 from xtremor.training.mixture import MixedOrder, Mixing
 from xtremor.training.record import common_record
-from xtremor.training.run import Prepared, check_positions, features_digest, make_accelerator, pad_of, prepare
+from xtremor.training.run import (
+    Prepared,
+    check_positions,
+    features_digest,
+    load_model,
+    make_accelerator,
+    pad_of,
+    prepare,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -142,16 +150,13 @@ def make_shared(settings: TrainSettings, members: Sequence[Member]) -> tuple[Sha
     """The encoder with a fresh head for each task; a head depends on the seed and its task's name alone."""
     import torch
 
-    from xtremor.encoders.load import load_task_model
     from xtremor.training.shared import SharedEncoder
 
     model = SharedEncoder()
     reports: dict[str, LoadReport] = {}
     for member in members:
         torch.manual_seed(derived_seed(settings.seed, "head", member.name))
-        kind = member.prepared.category
-        config = kind.head_config(member.prepared.labels)
-        one, reports[member.name] = load_task_model(settings.encoder, kind.AUTO_CLASS, **config)
+        one, reports[member.name] = load_model(settings, member.prepared)
         model.add(member.name, one)
         say(f"{member.name}: {reports[member.name].sentences()}")
     return model, reports
