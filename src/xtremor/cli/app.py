@@ -30,6 +30,28 @@ COMMANDS = {
         `xtremor quickstart --task xnli --data DIR --train-rows 4000 --limit 1000 --seeds 2 --output xnli`
         """,
     ),
+    "train": (
+        "xtremor.cli.train:train",
+        """Fine-tune an encoder on a task's English rows with one method and one seed.
+
+        The last step of a fixed schedule is kept; nothing is selected on a target language. Interrupted by Ctrl-C or
+        killed, the same command goes on where it was.
+
+        For example: `xtremor train --task intents --method pgd --radius 0.003 --output runs/pgd`
+        """,
+    ),
+    "chain": (
+        "xtremor.cli.chain:chain",
+        """Train an intermediate task once, then every target from its encoder, and report each.
+
+        What crosses from the first stage to the second is the encoder alone: heads and poolers start fresh. The first
+        stage is trained once for every method and seed, in OUTPUT/intermediate; the runs on the targets are in
+        OUTPUT/runs, OUTPUT/report/index.html is over all. Interrupted, the same command goes on where it was.
+
+        For example: `xtremor chain --intermediate xnli --targets panx,udpos --data DIR --methods plain,freelb --direct
+        --output chain`
+        """,
+    ),
     "interpolate": (
         "xtremor.cli.interpolate:interpolate",
         """Move a trained run's encoder part of the way back to its pretrained weights (WiSE-FT).
