@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers import official
 from helpers.commands import assert_resumes, call, read_json
 from helpers.tiny import write_mlqa
 
@@ -84,3 +85,34 @@ def test_questions_that_repeat_an_id_are_not_submitted(
 def test_killed_and_resumed_it_is_the_same_run(data: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     options = ("--method", "noise-k", "--accumulate", "3", "--checkpoint-seconds", "0")
     assert_resumes(lambda run: command(data, tiny_encoder, run, 1, *options), tmp_path, 3)
+
+
+def test_another_task_of_the_kind_is_scored_apart(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As XQuAD, MLQA and TyDi QA share what is trained on SQuAD or on one of them."""
+    official.write(tmp_path / "data", "xquad")
+    before = read_json(run / "scores.json")
+    target = ["evaluate", str(run), "--task", "xquad", "--data", str(tmp_path / "data"), "--threads", "1"]
+    target += ["--languages", ",".join(official.small_card("xquad").languages)]
+    assert call(target) == 2
+    assert "name a folder for its scores on xquad with --output" in capsys.readouterr().err
+    target += ["--output", str(tmp_path / "apart")]
+    assert call(target) == 0
+    record, scores = read_json(tmp_path / "apart" / "run.json"), read_json(tmp_path / "apart" / "scores.json")
+    assert (record["task"], scores["task"], scores["metric"]) == ("xquad", "xquad", "squad")
+    assert record["scored_from"] == {"run": "plain", "task": "mlqa"} and record["english_dev"] is None
+    assert read_json(run / "scores.json") == before and not (tmp_path / "apart" / "model").exists()
+    # Told again it does nothing; told otherwise it is refused, and what is there stays.
+    capsys.readouterr()
+    assert call(target) == 0 and "already scored" in capsys.readouterr().err
+    assert call([*target, "--limit", "1"]) == 2 and "another configuration" in capsys.readouterr().err
+    assert read_json(tmp_path / "apart" / "scores.json") == scores
+    assert call(["report", str(tmp_path / "apart"), "--output", str(tmp_path / "report")]) == 0
+
+
+def test_a_task_of_another_kind_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    official.write(tmp_path, "panx")
+    assert call(["evaluate", str(run), "--task", "panx", "--data", str(tmp_path), "--output", str(run / "x")]) == 2
+    assert "was trained on mlqa (spans) and cannot answer panx (tagging)" in capsys.readouterr().err
+    assert not (run / "x").exists()

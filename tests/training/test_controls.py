@@ -17,7 +17,7 @@ from helpers.tiny import make_classifier
 from xtremor.cli.options import TrainOptions
 from xtremor.encoders.layers import layer_names, part_of
 from xtremor.errors import UserError
-from xtremor.quickstart import _flags
+from xtremor.jobs import flags
 from xtremor.robust.registry import MethodSettings, expected_passes
 from xtremor.training.adapt import Adaptation, frozen_names
 from xtremor.training.config import TrainSettings
@@ -218,7 +218,7 @@ def test_a_run_in_bf16_is_pulled_back_and_labelled(tiny_data: Path, tiny_encoder
 
 def test_the_grid_hands_every_option_on() -> None:
     options = TrainOptions(l2_sp=0.5, probe_epochs=1.0, freeze_layers=2, lora=4, lora_targets="query,key")
-    assert _flags(options) == [
+    assert flags(options) == [
         "--l2-sp", "0.5", "--probe-epochs", "1.0", "--freeze-layers", "2", "--lora", "4", "--lora-targets", "query,key",
     ]  # fmt: skip
 

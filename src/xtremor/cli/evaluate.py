@@ -19,6 +19,12 @@ def evaluate(
     run: Annotated[Path, Parameter(help="Run folder that `xtremor train` wrote.")],
     /,
     *,
+    task: Annotated[
+        str | None, Parameter(help="Another task of the same kind, with --output (default: the run's).")
+    ] = None,
+    output: Annotated[
+        Path | None, Parameter(alias="-o", help="Folder for the scores (default: the run folder itself).")
+    ] = None,
     data: Annotated[Path | None, Parameter(help=DATA_HELP)] = None,
     text: Annotated[str | None, Parameter(help="Text column of your own files, where not as in training.")] = None,
     text_pair: Annotated[str | None, Parameter(help="Second text column, where not as in training.")] = None,
@@ -38,10 +44,10 @@ def evaluate(
     record = RunFolder(run).read_record()
     refuse_several(record, run)
     columns = {"text": text, "text_pair": text_pair, "label": label, "choices": choices}
-    card, source = open_recorded(record, data, columns, generalized)
+    card, source = open_recorded(record, data, columns, generalized, task)
     length = record["training"]["max_length"]
     settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
-    _print(evaluate_run(run, source, card, settings, threads), json_)
+    _print(evaluate_run(run, source, card, settings, threads, output), json_)
 
 
 def baseline(

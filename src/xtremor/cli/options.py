@@ -135,7 +135,11 @@ def column_names(choices: str | None) -> tuple[str, ...] | None:
 
 
 def open_recorded(
-    record: dict[str, Any], data: Path | None, columns: dict[str, str | None], generalized: bool
+    record: dict[str, Any],
+    data: Path | None,
+    columns: dict[str, str | None],
+    generalized: bool,
+    task: str | None = None,
 ) -> tuple[TaskCard, Source]:
     """The card and source of a run's task, from ``run.json``.
 
@@ -145,14 +149,14 @@ def open_recorded(
         columns: ``text``, ``text_pair``, ``label`` and ``choices`` of a user's own files, as typed; None where they are
             as in training.
         generalized: as ``--generalized``.
+        task: a built-in task in place of the run's.
     """
-    if record.get("own") is None:
+    chosen = task or record["task"]
+    if task is not None or record.get("own") is None:
         for name, column in columns.items():
             if column is not None:
-                raise UserError(
-                    f"--{name.replace('_', '-')} is about files of your own; the run is of the task {record['task']}"
-                )
-        return TaskOptions(record["task"], data, generalized).open()
+                raise UserError(f"--{name.replace('_', '-')} is about files of your own; the task is {chosen}")
+        return TaskOptions(chosen, data, generalized).open()
     if generalized:
         raise UserError(f"--generalized is for the task xnli or pawsx; the run is of the task {record['task']}")
     from xtremor.sources.own import Named, recorded_source

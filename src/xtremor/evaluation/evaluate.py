@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xtremor import machine
 from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
+from xtremor.evaluation.apart import check_task, identity, record_apart
 from xtremor.sources.base import Source
 from xtremor.sources.generalized import GeneralizedSource
 from xtremor.sources.own import OwnSource, strata_or_unknown
@@ -185,9 +186,26 @@ def question_ids(card: TaskCard, source: Source, split: str, table: pl.DataFrame
 
 
 def evaluate_run(
-    run: Path, source: Source, card: TaskCard, settings: EvaluationSettings, threads: int | None = None
+    run: Path,
+    source: Source,
+    card: TaskCard,
+    settings: EvaluationSettings,
+    threads: int | None = None,
+    output: Path | None = None,
 ) -> dict[str, Any]:
-    """Load ``RUN/model`` with transformers, score it, write the results into the run folder and return the scores."""
+    """Load ``RUN/model`` with transformers, score it, write the results and return the scores.
+
+    Args:
+        run: the run folder.
+        source: rows of the task.
+        card: of the task; another one than the run's where its head can answer it.
+        settings: what is scored.
+        threads: for the CPU; None leaves torch's choice.
+        output: a folder for the results; None is the run folder.
+
+    Raises:
+        UserError: no model, a task that it cannot answer, bad data, or an output that holds something else.
+    """
     import torch
 
     from xtremor.encoders.load import load_task_model, load_tokenizer
@@ -200,8 +218,16 @@ def evaluate_run(
         raise UserError(
             f"{run} keeps no model (it was trained with --no-keep-model); train it again without that option"
         )
+    check_task(run, record, card, output)
     kind = category(card.category)
     settings = replace(settings, embedding=Embedding.recorded(record["training"]) or settings.embedding)
+    target = folder if output is None else RunFolder(output)
+    claimed = {} if output is None else identity(folder, card, selection(settings, source))
+    if output is not None:
+        target.check(claimed)
+        if evaluated(target, settings, source):
+            say(f"{output}: already scored")
+            return read_json(target.scores)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     tokenizer = load_tokenizer(str(folder.model))
     model, report = load_task_model(str(folder.model), kind.AUTO_CLASS)
@@ -218,7 +244,12 @@ def evaluate_run(
         )
     started = time.monotonic()
     split, table = evaluate(model, tokenizer, labels, card, source, settings, device)
-    scores = write_evaluation(folder, table, split, settings, card, record, time.monotonic() - started, source, labels)
+    seconds = time.monotonic() - started
+    if output is not None:
+        target.claim(claimed)
+        write_json(target.record, record_apart(run, record, card))
+    scores = write_evaluation(target, table, split, settings, card, record, seconds, source, labels)
+    target.release()
     say(summary(scores))
     return scores
 
