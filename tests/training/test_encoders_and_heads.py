@@ -63,6 +63,9 @@ def read(outputs: Any, row: int, length: int) -> Tensor:
     """What a head says about one row: (...), of its real tokens where it answers for tokens."""
     if "start_logits" in outputs:
         return torch.stack([outputs.start_logits[row, :length], outputs.end_logits[row, :length]])
+    if "logits" not in outputs:
+        vectors: Tensor = outputs.last_hidden_state
+        return vectors[row, :length]
     logits: Tensor = outputs.logits
     if logits.ndim == 3:
         return logits[row, :length]

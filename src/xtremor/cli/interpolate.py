@@ -31,7 +31,7 @@ def interpolate(
     check_share(alpha, "--alpha")
     check_threads(threads)
     card, source = open_recorded(
-        RunFolder(run).read_record(), data, dict.fromkeys(("text", "text_pair", "label")), False
+        RunFolder(run).read_record(), data, dict.fromkeys(("text", "text_pair", "label", "choices")), False
     )
     record = interpolate_run(run, alpha, card, source, output, threads)
     if record["english_dev"] is not None:

@@ -37,14 +37,15 @@ class Adaptation:
     ) -> None:
         self.model, self.settings = model, settings
         controls, lora = settings.controls, settings.lora
-        if controls.probe_epochs is not None and not fresh:
-            raise UserError(
-                "--probe-epochs trains new tensors first, but this checkpoint brought all of them; leave the option out"
-            )
         for name, parameter in model.named_parameters():
             if name in frozen:
                 parameter.requires_grad_(False)
         trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        if controls.probe_epochs is not None and trained.isdisjoint(fresh):
+            raise UserError(
+                "--probe-epochs trains new tensors first, but this model has none, its checkpoint brought all that is "
+                "trained (retrieval has no head); leave the option out"
+            )
         self.targets: list[str] = []
         if lora is not None:
             from xtremor.training.lora import target_modules

@@ -40,13 +40,15 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> di
         return None
     with _explained(path), safe_open(path, "pt") as opened:
         state = _state(opened)
-        moments = {key.partition("/")[0] for key in opened.keys()} - {"weight"}  # noqa: SIM118
+        names = set(opened.keys())
+        moments = {key.partition("/")[0] for key in names} - {"weight"}
         for name, parameter in model.named_parameters():
             if not parameter.requires_grad:
                 continue
             with torch.no_grad():
                 parameter.copy_(opened.get_tensor(f"weight/{name}"))
-            if state["update"]:
+            # The first update has none behind it, nor has the head of a task that was not drawn yet.
+            if any(f"{key}/{name}" in names for key in moments):
                 # Fused AdamW wants its step count, too, where the parameter is.
                 optimizer.state[parameter] = {
                     key: opened.get_tensor(f"{key}/{name}").to(parameter.device) for key in moments

@@ -108,8 +108,8 @@ def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) 
     method = method_words(settings)
     dev = record["english_dev"]
     metric = dev.get("metric", "accuracy") if dev else ""
-    unscored = settings.embedding is not None or "interpolated_from" in record
-    no_dev = "English dev was not scored." if unscored else "No English dev set."
+    no_dev = "English dev was not scored." if settings.embedding else "No English dev set."
+    no_dev = "English dev was not scored again." if "interpolated_from" in record else no_dev
     dev_line = f"English dev {metric}: {dev['score']:.2f} on {dev['items']} rows." if dev else no_dev
     held = {**settings.controls.as_dict(), **({} if settings.lora is None else settings.lora.as_dict())}
     held_line = f"Besides: {', '.join(f'{key} {value}' for key, value in held.items())}.\n" if held else ""

@@ -86,7 +86,8 @@ def doubts(
     # A floor of 0 has no error: where nothing is right, nothing was learnt.
     if score < floor + 2 * error or score == 0:
         found.append(
-            f"the run did not learn: English dev {metric} {score:.1f} is not above the {floor:.1f} of {constant}"
+            f"the run did not learn, as far as English dev can tell: {metric} {score:.1f} on {dev['items']:,} rows, "
+            f"{constant} gives {floor:.1f}"
         )
     elif score < floor + HARDLY_LEARNING * (100 - floor):
         found.append(
