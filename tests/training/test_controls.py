@@ -245,7 +245,7 @@ def test_refusals_name_the_option(setting: dict[str, Any], message: str) -> None
 
 def test_probing_without_a_new_tensor_is_refused() -> None:
     settings = TrainSettings("any", controls=Controls(probe_epochs=1))
-    with pytest.raises(UserError, match="this checkpoint brought all of them"):
+    with pytest.raises(UserError, match="its checkpoint brought all that is trained"):
         Adaptation(make_step(make_classifier(), FEATURES).model, settings, [], [])
 
 
