@@ -161,3 +161,10 @@ def test_a_spoilt_file_is_read_or_refused_in_one_line(tmp_path: Path, data: st.D
             reader(path)
         except UserError as error:
             assert "\n" not in str(error) and str(path) in str(error)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n \n"])
+def test_a_file_without_a_prediction_is_empty(tmp_path: Path, content: bytes) -> None:
+    for reader in READERS:
+        with pytest.raises(UserError, match=r"is empty|no item|holds no|expected"):
+            reader(write(tmp_path, content))

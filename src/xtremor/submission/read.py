@@ -39,9 +39,10 @@ def read_text(path: Path) -> str:
         for _ in TextFile(path).lines():
             pass
         raise
+    text = text.removeprefix(_BOM)
     if not text.strip():
         raise UserError(f"{path} is empty; expected predictions")
-    return text.removeprefix(_BOM)
+    return text
 
 
 def read_lines(path: Path) -> list[str]:
