@@ -50,7 +50,7 @@ def run_grid(grid: Grid, output: Path, workers: int | None = None) -> GridResult
     from xtremor.report.page import build_report
 
     settings = parse_methods(grid.methods, grid.ball)
-    card, source = grid.task.open()
+    card, source = grid.task.open(to_train=True)
     first = grid.recipe.settings(card, settings[0], 1)
     examples = read_examples(
         card, source, EvaluationSettings(grid.scoring.split, grid.scoring.codes(), grid.scoring.limit, first.max_length)

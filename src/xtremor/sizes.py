@@ -62,7 +62,7 @@ def open_task(name: str, data: Path | None, recipe: TrainOptions, scoring: Scori
 
     # The starter's tasks come without a folder, and may go before or behind one that has it.
     options = TaskOptions(name, data if find_card(name).source == "official" else None)
-    card, source = options.open()
+    card, source = options.open(to_train=True)
     settings = recipe.settings(card, MethodSettings(), 1)
     kind = category(card.category)
     check_positions(skeleton(settings.encoder, kind.AUTO_CLASS), settings.max_length)

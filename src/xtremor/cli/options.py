@@ -67,11 +67,15 @@ class TaskOptions:
     ] = None
     task_name: Annotated[str | None, Parameter(group=OWN, help="Name of the task (default: the file's).")] = None
 
-    def open(self) -> tuple[TaskCard, Source]:
-        """The card and the source of its rows; files of the user's own are read here, and what they hold is said."""
+    def open(self, to_train: bool = False) -> tuple[TaskCard, Source]:
+        """The card and the source of its rows; files of the user's own are read here, and what they hold is said.
+
+        With ``to_train`` a task that has no training set is refused before its files are looked for.
+        """
         from xtremor.sources import open_source
         from xtremor.sources.generalized import generalized_card
         from xtremor.tasks.cards import card
+        from xtremor.tasks.category import check_trainable
 
         if self.train is not None:
             return self._open_own(self.train)
@@ -84,6 +88,8 @@ class TaskOptions:
                     f"--{option.replace('_', '-')} is about a file of your own; name that with --train FILE"
                 )
         found = card(self.task)
+        if to_train:
+            check_trainable(found)
         source = open_source(found, self.data, **settings)
         return generalized_card(found) if self.generalized else found, source
 

@@ -60,7 +60,7 @@ def train(
         _tell(train_several(joint, tasks, mixing.mixing(), output, *options), output, keep_model, json_)
         return
     mixing.refuse()
-    card, source = task.open()
+    card, source = task.open(to_train=True)
     settings = vectors.applied(recipe.settings(card, settings_of_method, seed), card, temperature)
     scored = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
     if settings.embedding is not None:
