@@ -126,7 +126,9 @@ def _first(
 ) -> Planned:
     name = _safe(chain.intermediate)
     folder = output / "intermediate" / name / f"{method.arm}-seed{seed}"
-    task = TaskOptions(chain.intermediate, parts[0].options.data)
+    # The starter's tasks have no folder, and may stand beside one that has.
+    data = next((part.options.data for part in parts if part.options.data is not None), None)
+    task = TaskOptions(chain.intermediate, data)
     if len(parts) == 1:
         parts[0].refuse_other_run(folder, recipe, method, seed)
     arguments = train_arguments(folder, seed, method, task, chain.ball, recipe, None, True)

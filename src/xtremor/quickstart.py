@@ -59,10 +59,9 @@ def run_grid(grid: Grid, output: Path, workers: int | None = None) -> GridResult
     rows = rows if first.train_rows is None else min(rows, first.train_rows)
     # Decoding the starter, or fetching from the hub, happens here once and not in every worker.
     load_tokenizer(grid.recipe.encoder)
-    epochs = first.epochs + (first.controls.probe_epochs or 0.0)
-    updates = updates_in(rows, first.batch_size, epochs)
+    updates = updates_in(rows, first.batch_size, first.all_epochs)
     items = sum(map(len, examples.values()))
-    trained_rows = rows * epochs
+    trained_rows = rows * first.all_epochs
     jobs = [baseline_job(grid, output, items + rows)] if has_baseline(card) else []
     for seed in range(1, grid.seeds + 1):
         jobs += [training_job(grid, each, seed, output, updates, trained_rows, items) for each in settings]

@@ -9,7 +9,8 @@ from xtremor.cli.options import ScoringOptions, TaskOptions, TrainOptions
 from xtremor.errors import UserError
 from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
 from xtremor.robust.registry import MethodSettings
-from xtremor.sources.base import Source
+from xtremor.sources import ON_DISK
+from xtremor.sources.base import Source, training_examples
 from xtremor.tasks.base import TaskCard
 from xtremor.training.folder import RunFolder, read_json
 
@@ -56,28 +57,28 @@ def open_task(name: str, data: Path | None, recipe: TrainOptions, scoring: Scori
     """
     from xtremor.encoders.load import load_tokenizer, skeleton
     from xtremor.tasks.cards import card as find_card
-    from xtremor.tasks.category import category
     from xtremor.training.batches import updates_in
-    from xtremor.training.run import check_positions, draw
+    from xtremor.training.run import category_of, check_positions, draw
 
     # The starter's tasks come without a folder, and may go before or behind one that has it.
-    options = TaskOptions(name, data if find_card(name).source == "official" else None)
+    options = TaskOptions(name, data if find_card(name).source in ON_DISK else None)
     card, source = options.open(to_train=True)
     settings = recipe.settings(card, MethodSettings(), 1)
-    kind = category(card.category)
+    kind = category_of(card, settings)
     check_positions(skeleton(settings.encoder, kind.AUTO_CLASS), settings.max_length)
     items = 0
     if scoring is not None:
         scoring = _for_task(scoring, card, source)
         chosen = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
         items = sum(map(len, read_examples(card, source, chosen)[1].values()))
-    rows = draw(source.examples("train", "en"), settings.train_rows, settings.rows_seed)
+    rows = draw(training_examples(source), settings.train_rows, settings.rows_seed)
     sample = draw(rows, SAMPLE, 0)
     # Decoding the starter, or fetching from the hub, happens here once and not in every worker.
     features = kind.featurize(sample, load_tokenizer(settings.encoder), source.labels(), settings.max_length)
     length = features.lengths.sum() / len(sample)
-    updates = updates_in(round(len(rows) * len(features.lengths) / len(sample)), settings.batch_size, settings.epochs)
-    return Opened(card, options, scoring, len(rows) * settings.epochs * length, items * length, updates)
+    units, epochs = round(len(rows) * len(features.lengths) / len(sample)), settings.all_epochs
+    updates = updates_in(units, settings.batch_size, epochs)
+    return Opened(card, options, scoring, len(rows) * epochs * length, items * length, updates)
 
 
 def _for_task(scoring: ScoringOptions, card: TaskCard, source: Source) -> ScoringOptions:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import english, official
 from helpers.commands import call, finish, read_json, start
 from helpers.tiny import make_model, make_tokenizer, write_mlqa, write_panx, write_xcopa, write_xnli
 
@@ -216,6 +218,26 @@ def test_several_tasks_at_once_are_passed_on(data: Path, tiny_encoder: Path) -> 
     assert first.job.arguments[first.job.arguments.index("--task") + 1] == "xnli,panx"
     assert str(first.folder) == "out/intermediate/xnli+panx/plain-seed1" and first.job.work > single.job.work
     assert second.folder.name == "plain-after-plain-on-xnli+panx-seed1"
+
+
+def test_an_english_first_stage_and_a_target_of_pairs_are_found(tiny_encoder: Path, tmp_path: Path) -> None:
+    """Files of English tasks lie below the same folder; a pair of retrieval is a query and its passage."""
+    english.write(tmp_path, "mnli")
+    write_mlqa(tmp_path)
+    (tmp_path / "lareqa" / "xquad-r").mkdir(parents=True)
+    for code in card("lareqa").languages:
+        path = tmp_path / "lareqa" / "xquad-r" / f"{code}.json"
+        path.write_text(official.squad(code, [[["q1"], ["q2"]]]), encoding="utf-8")
+    chain = chain_of(
+        tmp_path, tiny_encoder, intermediate="mnli", targets=("lareqa",), scoring=ScoringOptions(languages="ar"),
+    )  # fmt: skip
+    first, second = plan(chain, Path("out"))
+    assert bound(first.job)["task"] == TaskOptions("mnli", tmp_path)
+    assert bound(second.job)["task"] == TaskOptions("lareqa", tmp_path) and second.job.work > 0
+    # Probing is work, too.
+    probed = replace(chain, targets=("mlqa",), recipe=replace(chain.recipe, probe_epochs=3.0))
+    scored = replace(probed, scoring=ScoringOptions(languages="en"))
+    assert next(iter(plan(scored, Path("out")))).job.work == pytest.approx(2 * first.job.work)
 
 
 @pytest.mark.parametrize(

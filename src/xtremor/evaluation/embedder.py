@@ -16,6 +16,7 @@ from xtremor.scoring.nearest import nearest
 from xtremor.tasks.base import RetrievalExample, RetrievalPair
 from xtremor.tasks.embedding import Embedding
 from xtremor.tasks.retrieval import encode, pool, query_length
+from xtremor.training.run import pad_of
 
 # English pairs that a layer is chosen on.
 LAYER_PAIRS = 1000
@@ -69,7 +70,7 @@ class Embedder:
         places = [first.setdefault((each.text, each.context), len(first)) for each in examples]
         distinct = [examples[place] for place in np.unique(np.array(places), return_index=True)[1]]
         rows, _ = encode(self.tokenizer, distinct, prefix, max_length)
-        pad = 0 if self.tokenizer.pad_token_id is None else int(self.tokenizer.pad_token_id)
+        pad = pad_of(self.tokenizer)
         hidden = read is not None or self.embedding.layer not in (None, self.layers)
         found = forward_rows(
             self.model, rows, pad, self.device, read or self._read, shares(rows, on_share),

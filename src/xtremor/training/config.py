@@ -105,6 +105,11 @@ class TrainSettings:
         adapters = [] if self.lora is None else [self.lora.label]
         return "-".join([self.method.arm, *self.controls.labels, *adapters])
 
+    @property
+    def all_epochs(self) -> float:
+        """Epochs of the schedule and of the linear probing before it."""
+        return self.epochs + (self.controls.probe_epochs or 0.0)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
         hidden = {"controls", "lora", "embedding", "temperature"} | (
