@@ -24,7 +24,7 @@ def check_task(run: Path, record: dict[str, Any], card: TaskCard, output: Path |
         )
 
 
-def identity(folder: RunFolder, card: TaskCard, selection: dict[str, Any]) -> dict[str, Any]:
+def identity_apart(folder: RunFolder, card: TaskCard, selection: dict[str, Any]) -> dict[str, Any]:
     """What the scores are of: the model by its weights, the task, and what of it is scored."""
     return {"format": FORMAT, "model": folder_fingerprint(folder.model), "task": card.name, "selection": selection}
 

@@ -16,13 +16,12 @@ from xtremor.evaluation.evaluate import (
     EvaluationSettings,
     evaluated,
     read_examples,
-    summary,
-    write_evaluation,
+    write_untrained,
 )
 from xtremor.sources.base import Source
 from xtremor.sources.own import own_record
 from xtremor.tasks.base import TaskCard
-from xtremor.training.folder import FORMAT, RunFolder, read_json, write_json
+from xtremor.training.folder import FORMAT, RunFolder, read_json
 from xtremor.training.lineage import lineage_of
 
 if TYPE_CHECKING:
@@ -150,10 +149,5 @@ def run_baseline(
     table = predictions_table(rows, cosines, labels)
     training = {"rows": train_rows, "max_length": settings.max_length}
     record = frozen_record(card, ARM, "centroid", report, training, source, device)
-    folder.claim(identity)
-    write_json(folder.record, record)
     seconds = time.monotonic() - started
-    scores = write_evaluation(folder, table, split, settings, card, record, seconds, source, labels)
-    folder.release()
-    say(summary(scores))
-    return scores
+    return write_untrained(folder, identity, table, split, settings, card, record, seconds, source, labels)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xtremor import machine
 from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
-from xtremor.evaluation.apart import check_task, identity, record_apart
+from xtremor.evaluation.apart import check_task, identity_apart, record_apart
 from xtremor.sources.base import Source
 from xtremor.sources.generalized import GeneralizedSource
 from xtremor.sources.own import OwnSource, strata_or_unknown
@@ -174,6 +174,30 @@ def write_evaluation(
     return scores
 
 
+def write_untrained(
+    folder: RunFolder,
+    identity: dict[str, Any],
+    table: pl.DataFrame,
+    split: str,
+    settings: EvaluationSettings,
+    card: TaskCard,
+    record: dict[str, Any],
+    seconds: float,
+    source: Source,
+    labels: Sequence[str],
+    facts: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Make the run folder of scores for which nothing was trained here, and return them; see `write_evaluation`."""
+    folder.claim(identity)
+    try:
+        write_json(folder.record, record)
+        scores = write_evaluation(folder, table, split, settings, card, record, seconds, source, labels, facts)
+    finally:
+        folder.release()
+    say(summary(scores))
+    return scores
+
+
 def question_ids(card: TaskCard, source: Source, split: str, table: pl.DataFrame) -> dict[str, list[str]]:
     """Upstream ids by language in the order of the rows, where submissions are keyed by them; else nothing."""
     if card.category != "spans" and card.metric not in KEYED:
@@ -222,7 +246,7 @@ def evaluate_run(
     kind = category(card.category)
     settings = replace(settings, embedding=Embedding.recorded(record["training"]) or settings.embedding)
     target = folder if output is None else RunFolder(output)
-    claimed = {} if output is None else identity(folder, card, selection(settings, source))
+    claimed = {} if output is None else identity_apart(folder, card, selection(settings, source))
     if output is not None:
         target.check(claimed)
         if evaluated(target, settings, source):
@@ -246,10 +270,9 @@ def evaluate_run(
     split, table = evaluate(model, tokenizer, labels, card, source, settings, device)
     seconds = time.monotonic() - started
     if output is not None:
-        target.claim(claimed)
-        write_json(target.record, record_apart(run, record, card))
-    scores = write_evaluation(target, table, split, settings, card, record, seconds, source, labels)
-    target.release()
+        apart = record_apart(run, record, card)
+        return write_untrained(target, claimed, table, split, settings, card, apart, seconds, source, labels)
+    scores = write_evaluation(folder, table, split, settings, card, record, seconds, source, labels)
     say(summary(scores))
     return scores
 

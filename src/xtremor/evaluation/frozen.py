@@ -16,15 +16,15 @@ from xtremor.evaluation.evaluate import (
     evaluated,
     rank_examples,
     read_examples,
-    summary,
-    write_evaluation,
+    write_untrained,
 )
 from xtremor.evaluation.ranking import check_answerable
 from xtremor.sources.base import Source, training_examples
 from xtremor.tasks.base import TaskCard
 from xtremor.tasks.category import trainable
 from xtremor.tasks.embedding import Embedding, default_embedding
-from xtremor.training.folder import FORMAT, RunFolder, read_json, write_json
+from xtremor.training.folder import FORMAT, RunFolder, read_json
+from xtremor.training.lineage import root_name
 
 if TYPE_CHECKING:
     from xtremor.evaluation.embedder import Embedder
@@ -94,8 +94,7 @@ def find_encoder(name: str) -> EncoderFolder:
         return EncoderFolder(name, name)
     model = model_folder(run)
     record = RunFolder(run).read_record()
-    past = record.get("lineage")
-    base = past["encoder"]["name"] if past else record["training"]["encoder"]
+    base = root_name(record, record["training"]["encoder"])
     return EncoderFolder(str(model), base, True, Embedding.recorded(record["training"]))
 
 
@@ -152,13 +151,8 @@ def run_frozen(
     training = {"max_length": settings.max_length, **vars(embedder.embedding), "layer_chosen_by": chosen_by}
     arm = f"frozen, layer {embedder.embedding.layer}, {embedder.embedding.pooling}"
     record = {**frozen_record(card, arm, "frozen", report, training, source, device), "category": card.category}
-    folder.claim(identity)
-    write_json(folder.record, record)
     seconds = time.monotonic() - started
-    scores = write_evaluation(folder, table, split, settings, card, record, seconds, source, (), facts)
-    folder.release()
-    say(summary(scores))
-    return scores
+    return write_untrained(folder, identity, table, split, settings, card, record, seconds, source, (), facts)
 
 
 def described(embedding: Embedding) -> str:

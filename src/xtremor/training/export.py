@@ -11,6 +11,7 @@ from xtremor.paths import atomic_folder
 from xtremor.tasks.base import TaskCard
 from xtremor.training.config import TrainSettings
 from xtremor.training.folder import RunFolder
+from xtremor.training.lineage import root_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -103,6 +104,14 @@ def method_words(settings: TrainSettings) -> str:
     return f"{method} ({', '.join(f'{key} {value}' for key, value in stated.items())})" if stated else method
 
 
+def ancestry(settings: TrainSettings, record: dict[str, Any]) -> tuple[str, str]:
+    """The pretrained encoder by name, and the stages since then in words (`` after pgd-1 on mnli``)."""
+    stages = (record.get("lineage") or {}).get("stages", [])
+    return root_name(record, settings.encoder), "".join(
+        f" after {each['arm']} on {each['task']}" for each in reversed(stages)
+    )
+
+
 def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) -> str:
     """Markdown with the hub's metadata: what it was trained on and how, what it scores, what it is not."""
     method = method_words(settings)
@@ -116,10 +125,8 @@ def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) 
     pipeline, usage = _retrieval_use(settings.embedding) if settings.embedding else _USE[card.category]
     warnings = "".join(f"\n> Warning: {sentence}.\n" for sentence in record["warnings"])
     notes = "".join(f"- {note}\n" for note in card.notes)
-    past = record.get("lineage") or {"encoder": {"name": settings.encoder}, "stages": []}
-    root = past["encoder"]["name"]
+    root, stages = ancestry(settings, record)
     base = HUB_IDS.get(root, root)
-    stages = "".join(f" after {each['arm']} on {each['task']}" for each in reversed(past["stages"]))
     return f"""---
 library_name: transformers
 pipeline_tag: {pipeline}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xtremor.paths import atomic_folder
 from xtremor.training.config import TrainSettings
-from xtremor.training.export import HUB_IDS, method_words, without_bars
+from xtremor.training.export import HUB_IDS, ancestry, method_words, without_bars
 from xtremor.training.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def _write_head(folder: Path, model: SharedEncoder, task: str) -> None:
 
 def _readme(tasks: Sequence[Prepared], settings: TrainSettings, record: dict[str, Any]) -> str:
     """Markdown with the hub's metadata: what it was trained on and how, and what it is for."""
-    base = HUB_IDS.get(settings.encoder, settings.encoder)
+    root, stages = ancestry(settings, record)
+    base = HUB_IDS.get(root, root)
     sampling = ", ".join(f"{key} {value}" for key, value in record["sampling"].items() if value is not None)
     rows = "".join(
         f"| {entry['task']} | {entry['rows']:,} | {entry['updates']:,} | {_dev(entry)} | {prepared.card.licence} |\n"
@@ -78,7 +79,7 @@ library_name: transformers
 base_model: {json.dumps(base, ensure_ascii=False)}
 tags: [xtremor, robust-training, cross-lingual]
 ---
-# Encoder trained on {settings.task}, {record["arm"]}, seed {settings.seed}
+# Encoder trained on {settings.task}, {record["arm"]}{stages}, seed {settings.seed}
 {warnings}
 The encoder of `{base}`, fine-tuned on several English tasks at once with the method {method_words(settings)},
 each update on a batch of one task ({sampling}). It has no head and no pooler; fine-tune it on a task:

@@ -11,6 +11,7 @@ import numpy as np
 
 from xtremor import machine
 from xtremor.console import say, warn
+from xtremor.encoders.runs import tokenizer_digest
 from xtremor.errors import UserError
 from xtremor.sources.base import Source
 from xtremor.tasks.base import TaskCard
@@ -112,6 +113,7 @@ def _write(
     for sentence in made["warnings"]:
         warn(sentence)
     write_model(folder, model, tokenizer, settings, card, made)
+    made["tokenizer"] = tokenizer_digest(folder.model)
     write_json(folder.record, made)
     return made
 

@@ -43,3 +43,9 @@ def lineage_of(encoder: str) -> dict[str, Any]:
     }
     root = before["encoder"] if before else {key: record["encoder"].get(key) for key in _ROOT}
     return {"lineage": {"encoder": root, "stages": [*(before["stages"] if before else ()), stage]}}
+
+
+def root_name(record: dict[str, Any], encoder: str) -> str:
+    """Name of the pretrained encoder that a run goes back to; ``encoder`` is what the run itself was given."""
+    past = record.get("lineage")
+    return str(past["encoder"]["name"]) if past else encoder

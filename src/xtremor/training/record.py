@@ -13,13 +13,20 @@ from xtremor.training.folder import FORMAT
 if TYPE_CHECKING:
     from xtremor.encoders.load import LoadReport
     from xtremor.robust.passes import PassCounts
+    from xtremor.training.embeddings import CompactEmbedding
     from xtremor.training.loop import Totals
 
 
 def common_record(
-    settings: TrainSettings, report: LoadReport, totals: Totals, counts: PassCounts, device: Any
+    settings: TrainSettings,
+    rows: int,
+    report: LoadReport,
+    totals: Totals,
+    counts: PassCounts,
+    table: CompactEmbedding,
+    device: Any,
 ) -> dict[str, Any]:
-    """Method, seed, encoder, loss, counts, command, versions and machine."""
+    """Method, seed, settings, encoder, loss, counts, command, versions and machine; ``rows`` were trained on."""
     import torch
 
     return {
@@ -28,6 +35,7 @@ def common_record(
         "method": settings.method.as_dict(),
         "seed": settings.seed,
         "encoder": asdict(report),
+        "training": {**settings.as_dict(), "rows": rows, "updates": totals.update},
         "final_training_loss": totals.final_loss,
         "counts": {
             "updates": totals.update,
@@ -36,6 +44,7 @@ def common_record(
             **counts.as_dict(),
             "passes_relative_to_plain": expected_passes(settings.method) / 3,
         },
+        "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
         "command": machine.command_line(),
         "created": machine.now(),
         "versions": machine.versions(),

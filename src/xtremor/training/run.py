@@ -291,15 +291,13 @@ def fit(
     full.to(accelerator.device)
     expand(model, full, table)
     return {
-        **common_record(settings, report, totals, step.counts, accelerator.device),
+        **common_record(settings, prepared.examples, report, totals, step.counts, table, accelerator.device),
         "task": prepared.card.name,
         "category": prepared.card.category,
         "texts": prepared.texts,
-        "training": {**settings.as_dict(), "rows": prepared.examples, "updates": totals.update},
         "site_unit": step.unit,
         **held,
         "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
-        "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
     }
 
 

@@ -196,16 +196,14 @@ def _fit(
     model.share()
     rows = sum(member.prepared.examples for member in members)
     return {
-        **common_record(settings, reports[members[0].name], totals, step.counts, accelerator.device),
+        **common_record(settings, rows, reports[members[0].name], totals, step.counts, table, accelerator.device),
         "task": settings.task,
         "category": CATEGORY,
         "texts": None,
         "tasks": [_entry(settings, member, order, step, place) for place, member in enumerate(members)],
         "sampling": mixing.as_dict(),
-        "training": {**settings.as_dict(), "rows": rows, "updates": totals.update},
         "site_unit": step.steps[0].unit,
         "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
-        "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
         "english_dev": None,
         "own": None,
     }
