@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xtremor.cli.options import BallOptions, ScoringOptions, StageOptions, TaskOptions, TrainOptions
+from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.recipe import BallOptions, StageOptions, TrainOptions
 from xtremor.console import say
 from xtremor.errors import UserError
 from xtremor.jobs import parse_methods, train_arguments

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xtremor.cli.options import BallOptions, ScoringOptions, TaskOptions, TrainOptions
+from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.recipe import BallOptions, TrainOptions
 from xtremor.console import say
 from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
 from xtremor.jobs import flag, flags, parse_methods, train_arguments

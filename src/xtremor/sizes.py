@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xtremor.cli.options import ScoringOptions, TaskOptions, TrainOptions
+from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.recipe import TrainOptions
 from xtremor.errors import UserError
 from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
 from xtremor.robust.registry import MethodSettings

@@ -17,7 +17,8 @@ from helpers.tiny import make_model, make_tokenizer, write_mlqa, write_panx, wri
 from xtremor import launch
 from xtremor.chain import Chain, plan
 from xtremor.cli.app import app
-from xtremor.cli.options import BallOptions, MethodOptions, ScoringOptions, StageOptions, TaskOptions, TrainOptions
+from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.recipe import BallOptions, MethodOptions, StageOptions, TrainOptions
 from xtremor.encoders.load import fingerprint
 from xtremor.launch import Job
 from xtremor.tasks.cards import card

@@ -11,7 +11,8 @@ import pytest
 from helpers.commands import call
 
 from xtremor.cli.app import app
-from xtremor.cli.options import BallOptions, MethodOptions, ScoringOptions, TaskOptions, TrainOptions
+from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.recipe import BallOptions, MethodOptions, TrainOptions
 from xtremor.errors import UserError
 from xtremor.jobs import parse_method
 from xtremor.quickstart import Grid, baseline_job, training_job

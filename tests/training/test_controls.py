@@ -14,7 +14,7 @@ from helpers.heads import HEADS, Head
 from helpers.problems import make_step, random_features
 from helpers.tiny import make_classifier
 
-from xtremor.cli.options import TrainOptions
+from xtremor.cli.recipe import TrainOptions
 from xtremor.encoders.layers import layer_names, part_of
 from xtremor.errors import UserError
 from xtremor.jobs import flags

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from xtremor.cli.options import BallOptions, ScoringOptions, StageOptions, TrainOptions
+from xtremor.cli.options import ScoringOptions
+from xtremor.cli.recipe import BallOptions, StageOptions, TrainOptions
 from xtremor.console import say
 from xtremor.errors import UserError
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from xtremor.cli.options import BallOptions, ScoringOptions, TaskOptions, TrainOptions
+from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.recipe import BallOptions, TrainOptions
 from xtremor.console import say
 from xtremor.errors import UserError
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from xtremor.cli.options import BallOptions, MethodOptions, MixingOptions, ScoringOptions, TaskOptions, TrainOptions
+from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.recipe import BallOptions, MethodOptions, MixingOptions, TrainOptions
 from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.console import say
 from xtremor.errors import UserError

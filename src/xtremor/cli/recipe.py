@@ -1,0 +1,207 @@
+"""How a run is trained: options of the method, its ball, the recipe and its stages, spread into flags by cyclopts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from xtremor.cli.options import check_threads
+from xtremor.errors import UserError
+
+if TYPE_CHECKING:
+    from xtremor.robust.registry import MethodSettings
+    from xtremor.tasks.base import TaskCard
+    from xtremor.training.config import TrainSettings
+    from xtremor.training.lora import LoraSettings
+    from xtremor.training.mixture import Mixing
+
+METHOD = Group("Perturbation", sort_key=2)
+TRAINING = Group("Training", sort_key=3)
+DRIFT = Group("Drift and adapters", sort_key=4)
+STAGE = Group("Intermediate task", sort_key=5)
+
+
+@Parameter(name="*", group=METHOD)
+@dataclass(frozen=True)
+class BallOptions:
+    """How far and where the input is perturbed; every robust method reads these."""
+
+    radius: Annotated[
+        float | None,
+        Parameter(help="Size of the ball, relative to the mean norm of a vector at the site (default 0.003)."),
+    ] = None
+    absolute: Annotated[bool, Parameter(negative=(), help="The radius is absolute, not relative.")] = False
+    norm: Annotated[str, Parameter(help="l2 or linf.")] = "l2"
+    scope: Annotated[
+        str,
+        Parameter(
+            help="token: each token has the radius; sequence: a row shares it; sequence-scaled: times sqrt(length)."
+        ),
+    ] = "token"
+    site: Annotated[str, Parameter(help="word (word embeddings) or embeddings (after their LayerNorm).")] = "word"
+    dropout: Annotated[str, Parameter(help="shared (same masks in all passes over a batch) or fresh.")] = "shared"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Settings of a method."""
+        values = {name: getattr(self, name) for name in ("radius", "norm", "scope", "site", "dropout")}
+        return {**values, "relative": not self.absolute}
+
+
+@Parameter(name="*", group=METHOD)
+@dataclass(frozen=True)
+class MethodOptions:
+    """The method's own settings."""
+
+    method: Annotated[str, Parameter(help="plain, noise, pgd, freelb or noise-k (`xtremor methods` explains).")] = (
+        "plain"
+    )
+    steps: Annotated[int | None, Parameter(help="K of pgd (default 1), freelb and noise-k (default 2).")] = None
+    step_size: Annotated[float | None, Parameter(help="Ascent step as a share of the radius (default 2.5 / K).")] = None
+    start: Annotated[
+        float | None, Parameter(help="Random start as a share of the radius (default: pgd 1, freelb and noise-k 0).")
+    ] = None
+    draws: Annotated[int, Parameter(help="Draws that noise averages over.")] = 1
+
+    def settings(self, ball: BallOptions) -> MethodSettings:
+        """Checked settings of the method."""
+        from xtremor.robust.registry import MethodSettings
+
+        own = {name: getattr(self, name) for name in ("steps", "step_size", "start", "draws")}
+        return MethodSettings(name=self.method, **ball.as_dict(), **own)
+
+
+@Parameter(name="*", group=TRAINING)
+@dataclass(frozen=True)
+class MixingOptions:
+    """How often each of several tasks is drawn."""
+
+    sampling: Annotated[
+        str | None,
+        Parameter(help="With --task A,B,...: proportional (to their sizes; default), capped or temperature."),
+    ] = None
+    sampling_cap: Annotated[int | None, Parameter(help="Of capped: the size that a task counts as at most.")] = None
+    sampling_temperature: Annotated[
+        float | None, Parameter(help="Of temperature: sizes count to the power 1/T; 1 is proportional.")
+    ] = None
+
+    def mixing(self) -> Mixing:
+        """Checked settings."""
+        from xtremor.training.mixture import Mixing
+
+        return Mixing(self.sampling or "proportional", self.sampling_cap, self.sampling_temperature)
+
+    def refuse(self) -> None:
+        """Raise UserError where one is given, which a run on one task does not read."""
+        for name in ("sampling", "sampling_cap", "sampling_temperature"):
+            if getattr(self, name) is not None:
+                raise UserError(f"--{name.replace('_', '-')} is for several tasks at once, as in --task mnli,qqp")
+
+
+@Parameter(name="*", group=TRAINING)
+@dataclass(frozen=True)
+class TrainOptions:
+    """The recipe; what is left out comes from the task's card."""
+
+    encoder: Annotated[str, Parameter(help="Hub name, local folder, run folder (its encoder alone), or `starter`.")] = (
+        "starter"
+    )
+    epochs: Annotated[float | None, Parameter(help="Passes over the training rows; fractions are allowed.")] = None
+    batch_size: Annotated[int | None, Parameter(help="Rows per weight update.")] = None
+    accumulate: Annotated[int, Parameter(help="Micro-batches that an update's rows are split into.")] = 1
+    learning_rate: Annotated[float | None, Parameter(help="Peak rate of the encoder.")] = None
+    head_learning_rate: Annotated[float | None, Parameter(help="Peak rate of the new head.")] = None
+    max_length: Annotated[int | None, Parameter(help="Longest input in tokens.")] = None
+    train_rows: Annotated[
+        int | None, Parameter(help="Rows drawn for training, the same for every seed and method.")
+    ] = None
+    warmup: Annotated[float, Parameter(help="Share of the updates with a rising rate.")] = 0.1
+    weight_decay: Annotated[float, Parameter(help="Of AdamW, on the encoder's matrices.")] = 0.0
+    clip: Annotated[float, Parameter(help="Largest gradient norm of an update.")] = 1.0
+    freeze_embeddings: Annotated[bool, Parameter(negative=(), help="Keep the word embeddings as they are.")] = False
+    precision: Annotated[str, Parameter(help="fp32 or bf16.")] = "fp32"
+    l2_sp: Annotated[
+        float | None,
+        Parameter(group=DRIFT, help="Alpha of L2-SP: the encoder is pulled back to its pretrained weights."),
+    ] = None
+    l2_sp_head: Annotated[float | None, Parameter(group=DRIFT, help="Beta of L2-SP: the new head is pulled to 0.")] = (
+        None
+    )
+    probe_epochs: Annotated[
+        float | None, Parameter(group=DRIFT, help="Epochs of the new head alone, plainly, before the schedule.")
+    ] = None
+    freeze_layers: Annotated[
+        int | None, Parameter(group=DRIFT, help="Keep embeddings and this many layers from below as they are.")
+    ] = None
+    interpolate: Annotated[
+        float | None,
+        Parameter(group=DRIFT, help="Keep this share of what training changed in the encoder (WiSE-FT), 0 to 1."),
+    ] = None
+    lora: Annotated[
+        int | None, Parameter(group=DRIFT, help="Rank of LoRA adapters, trained in place of the encoder (extra peft).")
+    ] = None
+    lora_alpha: Annotated[
+        float | None, Parameter(group=DRIFT, help="Adapters count alpha/rank (default 2 x rank).")
+    ] = None
+    lora_dropout: Annotated[float, Parameter(group=DRIFT, help="Dropout on the adapters' input.")] = 0.0
+    lora_targets: Annotated[
+        str | None,
+        Parameter(group=DRIFT, help="Names of matrices between commas (default: query and value of the attention)."),
+    ] = None
+    threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None
+    fresh_pooler: Annotated[
+        bool, Parameter(negative=(), help="Take the encoder alone, without its pretrained pooler, as from a run.")
+    ] = False
+
+    def settings(self, card: TaskCard, method: MethodSettings, seed: int) -> TrainSettings:
+        """Checked settings of a run, the card's defaults filled in."""
+        from xtremor.tasks.category import check_trainable
+        from xtremor.tasks.embedding import default_embedding
+        from xtremor.training.config import TrainSettings
+        from xtremor.training.controls import Controls
+
+        check_trainable(card)
+        check_threads(self.threads)
+        shared = ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
+        own = {name: getattr(self, name) for name in (*shared, "fresh_pooler")}
+        for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
+            value = getattr(self, name)
+            own[name] = getattr(card.defaults, name) if value is None else value
+        own["controls"] = Controls(**{name: getattr(self, name) for name in Controls.names()})
+        if card.category == "retrieval":
+            own["embedding"] = default_embedding(card, self.encoder, trained=True)
+        return TrainSettings(task=card.name, method=method, seed=seed, lora=self._adapters(), **own)
+
+    def _adapters(self) -> LoraSettings | None:
+        from xtremor.training.lora import LoraSettings, check_installed
+
+        if self.lora is None:
+            for name in ("lora_alpha", "lora_dropout", "lora_targets"):
+                if getattr(self, name) != getattr(type(self), name):
+                    raise UserError(f"--{name.replace('_', '-')} is about adapters; name their rank with --lora")
+            return None
+        targets = (self.lora_targets or "").split(",")
+        settings = LoraSettings(
+            self.lora, self.lora_alpha, self.lora_dropout, tuple(name.strip() for name in targets if name.strip())
+        )
+        check_installed()
+        return settings
+
+
+@Parameter(name="*", group=STAGE)
+@dataclass(frozen=True)
+class StageOptions:
+    """Where the recipe of an intermediate task differs from the targets'."""
+
+    intermediate_epochs: Annotated[float | None, Parameter(help="As --epochs, for the intermediate task.")] = None
+    intermediate_batch_size: Annotated[int | None, Parameter(help="As --batch-size.")] = None
+    intermediate_learning_rate: Annotated[float | None, Parameter(help="As --learning-rate.")] = None
+    intermediate_head_learning_rate: Annotated[float | None, Parameter(help="As --head-learning-rate.")] = None
+    intermediate_max_length: Annotated[int | None, Parameter(help="As --max-length.")] = None
+    intermediate_train_rows: Annotated[int | None, Parameter(help="As --train-rows.")] = None
+
+    def recipe(self, common: TrainOptions) -> TrainOptions:
+        """The recipe of the intermediate task; what is not stated here is as in ``common``."""
+        stated = {each.name.removeprefix("intermediate_"): getattr(self, each.name) for each in fields(self)}
+        return replace(common, **{name: value for name, value in stated.items() if value is not None})
