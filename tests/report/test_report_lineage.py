@@ -68,6 +68,9 @@ def test_runs_of_different_lineage_are_different_arms(tmp_path: Path) -> None:
         ({"training": {"epochs": 5.0}}, r"stage 1 \(xnli\).training.epochs is 2.0 in one and 5.0"),
         ({"method": {**METHODS["pgd-1"], "radius": 0.5}}, r"stage 1 \(xnli\).method.radius is 0.01 in one and 0.5"),
         ({"data": "other"}, r"stage 1 \(xnli\).data is dddddddd in one and other"),
+        # Of several tasks at once.
+        ({"sampling": {"sampling": "capped", "cap": 5}}, r"stage 1 \(xnli\).sampling.cap is not set in one and 5"),
+        ({"data": {"mnli": "d" * 8}}, r"stage 1 \(xnli\).data is dddddddd in one and not set"),
     ],
 )
 def test_one_label_for_two_lineages_is_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:

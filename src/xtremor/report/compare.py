@@ -17,17 +17,14 @@ _FREE = ("seed", "task", "encoder", "method", "updates", "output", "device", "th
 
 def configuration(run: Run) -> dict[str, Any]:
     """What defines an arm, flat: method, encoder, training settings (``training.epochs`` -> 2), earlier stages."""
-    flat = {f"method.{key}": value for key, value in run.info["method"].items()}
-    for key, value in (run.info.get("training") or {}).items():
-        if key not in _FREE and not isinstance(value, dict | list):
-            flat[f"training.{key}"] = value
-    flat |= lineage.configuration(run.info)
+    training = {key: value for key, value in (run.info.get("training") or {}).items() if key not in _FREE}
+    found = lineage.flat({"method": run.info["method"], "training": training}) | lineage.configuration(run.info)
     if lineage.stages(run.info):
         # After a stage nothing but the encoder is ever taken, asked for or not.
-        flat["training.fresh_pooler"] = True
+        found["training.fresh_pooler"] = True
     encoder = run.encoder
-    flat["encoder"] = encoder.get("fingerprint") or encoder.get("resolved") or encoder.get("name")
-    return flat
+    found["encoder"] = encoder.get("fingerprint") or encoder.get("resolved") or encoder.get("name")
+    return found
 
 
 def _files(run: Run) -> dict[str, Any]:

@@ -53,15 +53,23 @@ def treated(info: Mapping[str, Any]) -> tuple[tuple[Any, bool], ...]:
 
 def configuration(info: Mapping[str, Any]) -> dict[str, Any]:
     """What defines an arm's earlier stages, flat (``stage 1 (xnli).training.epochs`` -> 2), seeds aside."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for number, each in enumerate(stages(info), start=1):
-        facts = {key: value for key, value in each.items() if key not in (*_OF_THE_RUN, "task", "method", "training")}
-        facts |= {f"method.{key}": value for key, value in each["method"].items()}
-        kept = {key: value for key, value in (each.get("training") or {}).items() if key not in _OF_THE_SETTINGS}
-        facts |= {f"training.{key}": value for key, value in kept.items()}
-        kept = {key: value for key, value in facts.items() if not isinstance(value, dict | list)}
-        flat |= {f"stage {number} ({each['task']}).{key}": value for key, value in kept.items()}
-    return flat
+        facts = {key: value for key, value in each.items() if key not in (*_OF_THE_RUN, "task")}
+        training = {key: value for key, value in (each.get("training") or {}).items() if key not in _OF_THE_SETTINGS}
+        found |= flat({**facts, "training": training}, f"stage {number} ({each['task']}).")
+    return found
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings without nesting, so that all of them can be compared: ``training.epochs`` -> 2."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = tuple(value) if isinstance(value, list) else value
+    return found
 
 
 def notices(runs: Sequence[Run]) -> list[str]:
