@@ -8,7 +8,7 @@ import torch
 from helpers.tiny import make_model, make_tokenizer, words
 
 from xtremor.errors import UserError
-from xtremor.tasks import choice
+from xtremor.tasks import choice, texts
 from xtremor.tasks.base import ChoiceExample
 
 EN = words("en")
@@ -16,9 +16,9 @@ CPU = torch.device("cpu")
 
 
 def example(row: int, choices: int = 2, question: str = "") -> ChoiceExample:
-    texts = tuple(" ".join(EN[row + at : row + at + 1 + at]) for at in range(choices))
+    offered = tuple(" ".join(EN[row + at : row + at + 1 + at]) for at in range(choices))
     return ChoiceExample(
-        "xcopa", "xcopa/t", row, f"c{row}", "et", " ".join(EN[row : row + 3]), question, texts, str(row % choices)
+        "xcopa", "xcopa/t", row, f"c{row}", "et", " ".join(EN[row : row + 3]), question, offered, str(row % choices)
     )
 
 
@@ -41,7 +41,7 @@ def test_an_input_is_the_context_and_the_question_against_a_choice() -> None:
 def test_long_inputs_are_cut_and_counted_and_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = choice.featurize(ITEMS, make_tokenizer(), (), 8)
     assert whole.truncated == 5 and whole.rows.lengths.max() == 8
-    monkeypatch.setattr(choice, "CHUNK", 1)
+    monkeypatch.setattr(texts, "CHUNK", 1)
     parts = choice.featurize(ITEMS, make_tokenizer(), (), 8)
     assert parts.rows.tokens.tolist() == whole.rows.tokens.tolist() and parts.truncated == 5
 

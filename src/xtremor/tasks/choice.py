@@ -15,7 +15,7 @@ import numpy as np
 
 from xtremor.tasks.base import ChoiceExample
 from xtremor.tasks.features import Features
-from xtremor.training.ragged import Ragged
+from xtremor.tasks.texts import tokenise
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 AUTO_CLASS = "AutoModelForMultipleChoice"
 CONSTANT = "always answering the most frequent place"
-
-# Items tokenised at a time.
-CHUNK = 2048
 
 
 def head_config(labels: Sequence[str]) -> dict[str, Any]:
@@ -40,21 +37,13 @@ def featurize(examples: Sequence[ChoiceExample], tokenizer: Any, labels: Sequenc
     An input is a pair as the encoder's own tokenizer joins it: the context with the question behind it, and the
     choice; the longer one is cut first.
     """
-    parts: list[Ragged] = []
-    truncated = 0
-    for start in range(0, len(examples), CHUNK):
-        part = examples[start : start + CHUNK]
-        pairs = [(_asked(example), choice) for example in part for choice in example.choices]
-        first, second = ([pair[side] for pair in pairs] for side in (0, 1))
-        encoded = tokenizer(
-            first, second, truncation="longest_first", max_length=max_length, return_attention_mask=False
-        )
-        parts.append(Ragged.from_rows(encoded["input_ids"], encoded.get("token_type_ids")))
-        truncated += sum(bool(each.overflowing) for each in encoded.encodings) if encoded.encodings else 0
+    asked = [text for example in examples for text in [_asked(example)] * len(example.choices)]
+    choices = [choice for example in examples for choice in example.choices]
+    rows, truncated = tokenise(tokenizer, max_length, asked, choices)
     sizes = np.array([len(example.choices) for example in examples], dtype=np.int64)
     right = np.array([-1 if example.label is None else int(example.label) for example in examples], dtype=np.int64)
     groups = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return Features(Ragged.join(parts), np.stack([right, sizes], axis=1), truncated, groups=groups)
+    return Features(rows, np.stack([right, sizes], axis=1), truncated, groups=groups)
 
 
 def _asked(example: ChoiceExample) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from xtremor.tasks.base import TextExample
 from xtremor.tasks.features import Features, as_rows, entropy
-from xtremor.training.ragged import Ragged
+from xtremor.tasks.texts import tokenise
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 AUTO_CLASS = "AutoModelForSequenceClassification"
 CONSTANT = "always answering the largest class"
 model_inputs = as_rows
-
-# Tokenise in chunks: the tokenizer's own result takes many times the memory of the ids.
-CHUNK = 4096
 
 
 def head_config(labels: Sequence[str]) -> dict[str, Any]:
@@ -38,17 +35,11 @@ def head_config(labels: Sequence[str]) -> dict[str, Any]:
 def featurize(examples: Sequence[TextExample], tokenizer: Any, labels: Sequence[str], max_length: int) -> Features:
     """Tokenise texts or pairs as the encoder's own tokenizer joins them; the longer text of a pair is cut first."""
     index = {label: number for number, label in enumerate(labels)}
-    rows: list[Ragged] = []
-    truncated = 0
-    for start in range(0, len(examples), CHUNK):
-        part = examples[start : start + CHUNK]
-        columns = [[example.texts[column] for example in part] for column in range(len(part[0].texts))]
-        encoded = tokenizer(*columns, truncation="longest_first", max_length=max_length, return_attention_mask=False)
-        ids, types = encoded["input_ids"], encoded.get("token_type_ids")
-        rows.append(Ragged.from_rows(ids, types))
-        truncated += sum(bool(each.overflowing) for each in encoded.encodings) if encoded.encodings else 0
+    texts = len(examples[0].texts) if examples else 1
+    columns = [[example.texts[column] for example in examples] for column in range(texts)]
+    rows, truncated = tokenise(tokenizer, max_length, *columns)
     targets = np.array([index.get(example.label or "", -1) for example in examples], dtype=np.int64)
-    return Features(Ragged.join(rows), targets, truncated)
+    return Features(rows, targets, truncated)
 
 
 def loss(outputs: Any, targets: Tensor) -> Tensor:

@@ -16,13 +16,12 @@ import numpy as np
 from xtremor.tasks.base import RetrievalExample, RetrievalPair
 from xtremor.tasks.embedding import TEMPERATURE, Embedding
 from xtremor.tasks.features import Features, as_rows
+from xtremor.tasks.texts import tokenise
 from xtremor.training.ragged import Ragged
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Texts tokenised at a time.
-CHUNK = 2048
 # Where a query is cut earlier than a candidate, as the benchmark's scripts have it.
 QUERY_LENGTHS = {"lareqa": 96}
 
@@ -108,17 +107,10 @@ CATEGORY = DualEncoder()
 def encode(tokenizer: Any, examples: Sequence[RetrievalExample], prefix: str, max_length: int) -> tuple[Ragged, int]:
     """Inputs of queries or candidates, and how many were cut: the text behind its prefix, and its context as the second
     text of a pair where there is one; the longer is cut first."""
-    parts: list[Ragged] = []
-    truncated = 0
-    for start in range(0, len(examples), CHUNK):
-        part = examples[start : start + CHUNK]
-        columns = [[prefix + each.text for each in part]]
-        if any(each.context for each in part):
-            columns.append([each.context for each in part])
-        encoded = tokenizer(*columns, truncation="longest_first", max_length=max_length, return_attention_mask=False)
-        parts.append(Ragged.from_rows(encoded["input_ids"], encoded.get("token_type_ids")))
-        truncated += sum(bool(each.overflowing) for each in encoded.encodings) if encoded.encodings else 0
-    return Ragged.join(parts), truncated
+    columns = [[prefix + each.text for each in examples]]
+    if any(each.context for each in examples):
+        columns.append([each.context for each in examples])
+    return tokenise(tokenizer, max_length, *columns)
 
 
 def query_length(queries: Sequence[RetrievalExample], max_length: int) -> int:
