@@ -9,10 +9,9 @@ from typing import Any
 
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, StageOptions, TrainOptions
-from xtremor.console import say
 from xtremor.errors import UserError
 from xtremor.jobs import parse_methods, train_arguments
-from xtremor.launch import Job, run_jobs, share_of_run, worker_count
+from xtremor.launch import Job, run_side_by_side, share_of_run
 from xtremor.robust.registry import MethodSettings, expected_passes
 from xtremor.sizes import Opened, open_task
 from xtremor.training.folder import RunFolder, read_json
@@ -74,17 +73,12 @@ def run_chain(chain: Chain, output: Path, workers: int | None = None) -> ChainRe
     from xtremor.report.overview import build_overview
 
     planned = list(plan(chain, output))
-    count, threads = worker_count(len(planned), workers)
-    if chain.recipe.threads is not None:
-        threads = chain.recipe.threads
     first = sum(each.target is None for each in planned)
-    say(
+    news = (
         f"{chain.intermediate}, then {', '.join(chain.targets)}: {first} runs of the first stage, "
-        f"{len(planned) - first} of the second; runs side by side: {count}, threads each: {threads}"
+        f"{len(planned) - first} of the second"
     )
-    jobs = [replace(each.job, arguments=(*each.job.arguments, "--threads", str(threads))) for each in planned]
-    # A run whose folder is finished ends at once; it is asked again so that changed options are noticed.
-    run_jobs(jobs, count, output / "logs", "chain")
+    run_side_by_side([each.job for each in planned], output, "chain", news, workers, chain.recipe.threads)
     targets = list(dict.fromkeys(each.target for each in planned if each.target is not None))
     folders = {name: [each.folder for each in planned if each.target == name] for name in targets}
     page = build_overview(folders, output / "report")

@@ -15,15 +15,20 @@ from xtremor.robust.registry import METHODS, MethodSettings
 
 def parse_method(name: str, ball: BallOptions) -> MethodSettings:
     """``plain``, ``pgd``, ``pgd-3``, ``noise-k``, ``noise-k3`` -> settings."""
-    base, steps = name, None
+    base, steps = split_method(name)
+    options = BallOptions() if base == "plain" else ball
+    return MethodOptions(method=base, steps=steps).settings(options)
+
+
+def split_method(name: str) -> tuple[str, int | None]:
+    """``pgd-3`` -> ``pgd`` and 3; a name without a number, or an unknown one, as it is and None."""
     if name not in METHODS:
         head, _, tail = name.rpartition("-")
         if tail.isdecimal() and head in METHODS:
-            base, steps = head, int(tail)
-        elif name.startswith("noise-k") and name[7:].isdecimal():
-            base, steps = "noise-k", int(name[7:])
-    options = BallOptions() if base == "plain" else ball
-    return MethodOptions(method=base, steps=steps).settings(options)
+            return head, int(tail)
+        if name.startswith("noise-k") and name[7:].isdecimal():
+            return "noise-k", int(name[7:])
+    return name, None
 
 
 def parse_methods(names: Sequence[str], ball: BallOptions, option: str = "--methods") -> list[MethodSettings]:
@@ -54,11 +59,27 @@ def train_arguments(
 ) -> list[str]:
     """``xtremor train`` for one run; it is evaluated where ``scoring`` is given."""
     own = MethodOptions(method=method.name, steps=method.steps)
+    return run_arguments(
+        folder, seed, own, ball if method.name != "plain" else BallOptions(), task, recipe, scoring, keep_model
+    )
+
+
+def run_arguments(
+    folder: Path,
+    seed: int,
+    method: MethodOptions,
+    ball: BallOptions,
+    task: TaskOptions,
+    recipe: TrainOptions,
+    scoring: ScoringOptions | None,
+    keep_model: bool,
+) -> list[str]:
+    """As `train_arguments`, of a method with any of its own options; all of ``ball`` is passed on."""
     arguments = ["train", "--output", str(folder), "--seed", str(seed)]
     arguments += [] if scoring is None else ["--evaluate"]
-    arguments += [*flags(task), *flags(own), *flags(recipe)]
+    arguments += [*flags(task), *flags(method), *flags(recipe)]
     arguments += [] if scoring is None else flags(scoring)
-    arguments += flags(ball) if method.name != "plain" else []
+    arguments += flags(ball)
     return arguments + ([] if keep_model else ["--no-keep-model"])
 
 

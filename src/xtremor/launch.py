@@ -9,10 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xtremor.console import Progress
+from xtremor.console import Progress, say
 from xtremor.errors import UserError
 
 # A worker with the starter encoder peaks below this; fewer workers are started where memory is short.
@@ -47,6 +47,31 @@ def worker_count(jobs: int, asked: int | None) -> tuple[int, int]:
         raise UserError(f"--workers must be at least 1, not {asked}")
     workers = asked or min(cores, max(1, int(_free_gib() / WORKER_GIB)), jobs)
     return workers, max(1, cores // workers)
+
+
+def run_side_by_side(
+    jobs: Sequence[Job], output: Path, what: str, news: str, workers: int | None, threads: int | None
+) -> None:
+    """Run all jobs as `run_jobs` does, as many at a time as the machine bears, with their logs in ``output/logs``.
+
+    A job whose folder is finished ends at once; it is run again all the same, so that changed options are noticed.
+
+    Args:
+        jobs: none of them says ``--threads`` yet.
+        output: folder of the whole.
+        what: the name of the work, for the progress.
+        news: what is run, in words; said before the first job starts.
+        workers: processes side by side; None is what cores and memory allow.
+        threads: of each; None divides the cores.
+
+    Raises:
+        UserError: ``workers`` is no such number, or a job failed.
+    """
+    count, own = worker_count(len(jobs), workers)
+    own = own if threads is None else threads
+    say(f"{news}; runs side by side: {count}, threads each: {own}")
+    told = [replace(job, arguments=(*job.arguments, "--threads", str(own))) for job in jobs]
+    run_jobs(told, count, output / "logs", what)
 
 
 def run_jobs(jobs: Sequence[Job], workers: int, logs: Path, what: str) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, TrainOptions
-from xtremor.console import say
 from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
 from xtremor.jobs import flag, flags, parse_methods, train_arguments
-from xtremor.launch import Job, run_jobs, share_of_run, worker_count
+from xtremor.launch import Job, run_side_by_side, share_of_run
 from xtremor.robust.registry import MethodSettings, expected_passes
 from xtremor.sources.base import training_examples
 from xtremor.training.batches import updates_in
@@ -66,16 +65,11 @@ def run_grid(grid: Grid, output: Path, workers: int | None = None) -> GridResult
     jobs = [baseline_job(grid, output, items + rows)] if has_baseline(card) else []
     for seed in range(1, grid.seeds + 1):
         jobs += [training_job(grid, each, seed, output, updates, trained_rows, items) for each in settings]
-    count, threads = worker_count(len(jobs), workers)
-    if grid.recipe.threads is not None:
-        threads = grid.recipe.threads
-    say(
+    news = (
         f"{card.name}: {len(settings)} methods x {grid.seeds} seeds, {rows:,} English rows, {items:,} items in "
-        f"{len(examples)} languages; runs side by side: {count}, threads each: {threads}"
+        f"{len(examples)} languages"
     )
-    jobs = [replace(job, arguments=(*job.arguments, "--threads", str(threads))) for job in jobs]
-    # A run whose folder is finished ends at once; it is asked again so that changed options are noticed.
-    run_jobs(jobs, count, output / "logs", "quickstart")
+    run_side_by_side(jobs, output, "quickstart", news, workers, grid.recipe.threads)
     folders = [output / "runs" / job.name for job in jobs]
     files = build_report(folders, output / "report")
     return GridResult(files.page, {folder.name: read_json(RunFolder(folder).scores) for folder in folders})

@@ -24,7 +24,7 @@ class Opened:
     """A task that can be trained on, and scored where it is to be.
 
     Attributes:
-        card, options: of the task; as it is named to a command.
+        card, options, source: of the task; as it is named to a command; its rows.
         scoring: what is scored, cut to the languages that the task has; None where nothing is.
         training_tokens: tokens that all epochs go over together, estimated.
         scored_tokens: tokens of the rows to be scored, estimated as if they were as long as the training rows.
@@ -33,6 +33,7 @@ class Opened:
 
     card: TaskCard
     options: TaskOptions
+    source: Source
     scoring: ScoringOptions | None
     training_tokens: float
     scored_tokens: float
@@ -51,18 +52,23 @@ class Opened:
 
 
 def open_task(name: str, data: Path | None, recipe: TrainOptions, scoring: ScoringOptions | None) -> Opened:
+    """As `open_options`, for a task by its name; ``data`` is for those that have files on disk."""
+    from xtremor.tasks.cards import card as find_card
+
+    # The starter's tasks come without a folder, and may go before or behind one that has it.
+    return open_options(TaskOptions(name, data if find_card(name).source in ON_DISK else None), recipe, scoring)
+
+
+def open_options(options: TaskOptions, recipe: TrainOptions, scoring: ScoringOptions | None) -> Opened:
     """Read what a run of the task would read, and refuse what it would refuse.
 
     Raises:
         UserError: the task, its files, a language, the encoder or an option of the recipe cannot be used.
     """
     from xtremor.encoders.load import load_tokenizer, skeleton
-    from xtremor.tasks.cards import card as find_card
     from xtremor.training.batches import updates_in
     from xtremor.training.run import category_of, check_positions, draw
 
-    # The starter's tasks come without a folder, and may go before or behind one that has it.
-    options = TaskOptions(name, data if find_card(name).source in ON_DISK else None)
     card, source = options.open(to_train=True)
     settings = recipe.settings(card, MethodSettings(), 1)
     kind = category_of(card, settings)
@@ -79,7 +85,7 @@ def open_task(name: str, data: Path | None, recipe: TrainOptions, scoring: Scori
     length = features.lengths.sum() / len(sample)
     units, epochs = round(len(rows) * len(features.lengths) / len(sample)), settings.all_epochs
     updates = updates_in(units, settings.batch_size, epochs)
-    return Opened(card, options, scoring, len(rows) * epochs * length, items * length, updates)
+    return Opened(card, options, source, scoring, len(rows) * epochs * length, items * length, updates)
 
 
 def _for_task(scoring: ScoringOptions, card: TaskCard, source: Source) -> ScoringOptions:

@@ -52,6 +52,19 @@ COMMANDS = {
         --output chain`
         """,
     ),
+    "sweep": (
+        "xtremor.cli.sweep:sweep",
+        """Search settings with equal trials for every method, choose on English dev, and report dose and response.
+
+        Values between commas make a grid; `--trials N` draws N a method at random, also from ranges such as
+        `--radius 0.001..0.05`. A method that reads fewer of the settings gets as many trials all the same (the guide
+        has the rule). The plan with its cost is printed first, `--dry-run` prints nothing else. Writes
+        OUTPUT/sweep.json and OUTPUT/report/index.html; target languages are scored, and never used for a choice.
+        Interrupted, the same command goes on.
+
+        For example: `xtremor sweep --methods plain,noise,pgd --radius 0.001,0.003,0.01 --seeds 2 --output sweep`
+        """,
+    ),
     "interpolate": (
         "xtremor.cli.interpolate:interpolate",
         """Move a trained run's encoder part of the way back to its pretrained weights (WiSE-FT).

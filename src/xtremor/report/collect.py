@@ -11,6 +11,7 @@ from xtremor.errors import UserError
 from xtremor.report import lineage
 from xtremor.report.compare import arms_must_agree, differences_between_arms
 from xtremor.report.records import Run, read_info, read_run
+from xtremor.report.sweep.record import chosen_runs, sweeps_in
 
 if TYPE_CHECKING:
     import polars
@@ -102,16 +103,26 @@ def collect(folders: Sequence[Path], task: str | None = None) -> Collection:
             f"the runs are of {len(tasks)} tasks ({', '.join(tasks)}), which no average may mix; choose one with --task"
         )
     runs = [read_run(folder, info) for folder, info in known]
-    return _checked(runs)
+    notices = [
+        f"Of the sweep {folder.resolve().name} only the trial of each method is here that English dev chose; its own "
+        "page has all of them."
+        for folder in sweeps_in(map(Path, folders))
+    ]
+    return _checked(runs, notices)
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Folders with a run.json: ``folder`` itself, or those one or two levels below it, sorted and resolved."""
+    """Folders with a run.json: ``folder`` itself, or those one or two levels below it, sorted and resolved.
+
+    Of a sweep those of the chosen trials: others may share an arm's label and differ in their training.
+    """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise UserError(f"{folder} {what}; expected a run folder or a folder that holds run folders")
     if (folder / "run.json").is_file():
         return [folder.resolve()]
+    if sweeps_in([folder]):
+        return chosen_runs(folder)
     if (folder / "scores.json").is_file():
         raise UserError(
             f"{folder} has scores.json but no run.json, so it is no complete run folder; copy the whole folder"
@@ -129,8 +140,9 @@ def find_runs(folder: Path) -> list[Path]:
     return [path.resolve() for path in found]
 
 
-def _checked(runs: list[Run]) -> Collection:
-    runs, notices = _without_copies(runs)
+def _checked(runs: list[Run], notices: list[str]) -> Collection:
+    runs, copies = _without_copies(runs)
+    notices = [*notices, *copies]
     arms_must_agree(runs)
     first = runs[0]
     for run in runs[1:]:

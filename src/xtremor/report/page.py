@@ -73,7 +73,7 @@ def build_report(runs: Sequence[Path], out: Path, task: str | None = None, pictu
     if pictures:
         made.update(draw_pictures(found, places, summary))
     made["scores.csv"] = table(found, places).encode()
-    _write(out, made)
+    write_files(out, made)
     charts = tuple(out / name for name in made if name.endswith(".png"))
     return ReportFiles(out / "index.html", charts, out / "scores.csv", verdict.headline, verdict.comparisons)
 
@@ -97,7 +97,7 @@ def render(runs: Collection, places: Mapping[str, Place], summary: Summary, verd
         **context(runs, places, summary, verdict),
         locale_charts=drawn.locales,
         difference_charts=drawn.differences,
-        chart_data=Markup(_script_json({"themes": drawing.themes(), "charts": drawn.specs})),
+        chart_data=Markup(script_json({"themes": drawing.themes(), "charts": drawn.specs})),
         css=Markup(read["page.css"]),
         js=Markup(read["page.js"]),
         vega=Markup(drawing.vega_bundle()),
@@ -105,7 +105,8 @@ def render(runs: Collection, places: Mapping[str, Place], summary: Summary, verd
     )
 
 
-def _script_json(value: Any) -> str:
+def script_json(value: Any) -> str:
+    """JSON that can stand inside a script element."""
     # A "</script>" or "<!--" in some label would end the script element.
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
@@ -129,7 +130,8 @@ def table(runs: Collection, places: Mapping[str, Place]) -> str:
     return runs.table().join(facts, on="language", how="left", maintain_order="left").write_csv()
 
 
-def _write(out: Path, made: Mapping[str, bytes]) -> None:
+def write_files(out: Path, made: Mapping[str, bytes]) -> None:
+    """Write files of a report into its folder; a full disk is met before any is replaced."""
     # All contents go to disk beside the folder first, so that a full disk is met before anything is replaced.
     with explained(out):
         out.mkdir(parents=True, exist_ok=True)
