@@ -19,12 +19,17 @@ def run(arguments: Sequence[str]) -> int:
     from cyclopts.exceptions import CycloptsError
 
     from xtremor.cli.app import app, explain
+    from xtremor.cli.config import expand
     from xtremor.errors import UserError
     from xtremor.launch import stop_with_parent
 
     stop_with_parent()
     try:
-        app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        arguments, printed = expand(arguments)
+        if printed is not None:
+            print(printed, end="")
+            return 0
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return _refuse(explain(error, arguments))
     except UserError as error:

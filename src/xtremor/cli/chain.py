@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from xtremor.cli.options import ScoringOptions
+from xtremor.cli.options import CONFIG, ConfigOptions, ScoringOptions
 from xtremor.cli.recipe import BallOptions, StageOptions, TrainOptions
 from xtremor.console import say
 from xtremor.errors import UserError
@@ -35,6 +35,7 @@ def chain(
     recipe: TrainOptions = DEFAULTS[1],
     stage: StageOptions = DEFAULTS[2],
     scoring: ScoringOptions = DEFAULTS[3],
+    config: ConfigOptions = CONFIG,
 ) -> None:
     """Train an intermediate task once, then every target from its encoder, and report each."""
     from xtremor.chain import Chain, run_chain

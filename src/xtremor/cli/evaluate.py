@@ -8,7 +8,16 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from xtremor.cli.options import DATA_HELP, GENERALIZED_HELP, ScoringOptions, TaskOptions, check_threads, open_recorded
+from xtremor.cli.options import (
+    CONFIG,
+    DATA_HELP,
+    GENERALIZED_HELP,
+    ConfigOptions,
+    ScoringOptions,
+    TaskOptions,
+    check_threads,
+    open_recorded,
+)
 from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.errors import UserError
 
@@ -34,6 +43,7 @@ def evaluate(
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
     scoring: ScoringOptions = DEFAULTS[1],
+    config: ConfigOptions = CONFIG,
 ) -> None:
     """Score a trained run in every language of its task, zero-shot."""
     from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run

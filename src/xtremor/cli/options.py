@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OWN = Group("Your own data", sort_key=1)
 SCORING = Group("Scoring", sort_key=6)
+FILE = Group("Options from a file", sort_key=7)
 
 GENERALIZED_HELP = "Of xnli and pawsx: score every ordered pair of languages, a text in each (en+sw)."
 DATA_HELP = (
@@ -28,6 +29,21 @@ def check_threads(threads: int | None) -> None:
     """Raise UserError for a number of threads that cannot be."""
     if threads is not None and threads < 1:
         raise UserError(f"--threads must be at least 1, not {threads}")
+
+
+@Parameter(name="*", group=FILE)
+@dataclass(frozen=True)
+class ConfigOptions:
+    """Options from a file; `xtremor.cli.config` answers them before a command is called, which need not look at them."""
+
+    config: Annotated[
+        Path | None, Parameter(help="TOML file of options, as radius = 0.003; what is typed wins over it.")
+    ] = None
+    print_config: Annotated[bool, Parameter(negative=(), help="Print such a file of what is typed, and stop.")] = False
+
+
+# The default of every command that takes them.
+CONFIG = ConfigOptions()
 
 
 @Parameter(name="*")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.options import CONFIG, ConfigOptions, ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, TrainOptions
 from xtremor.console import say
 from xtremor.errors import UserError
@@ -31,6 +31,7 @@ def quickstart(
     ball: BallOptions = DEFAULTS[1],
     recipe: TrainOptions = DEFAULTS[2],
     scoring: ScoringOptions = DEFAULTS[3],
+    config: ConfigOptions = CONFIG,
 ) -> None:
     """Compare the methods over several seeds and write a report."""
     from xtremor.jobs import split_names

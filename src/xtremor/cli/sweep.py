@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from cyclopts import Group, Parameter
 
-from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.options import CONFIG, ConfigOptions, ScoringOptions, TaskOptions
 from xtremor.cli.quickstart import QUICK_METHODS
 from xtremor.cli.recipe import METHOD, TRAINING, BallOptions, MethodOptions, TrainOptions
 from xtremor.console import say
@@ -38,7 +38,9 @@ def listed(options: type, group: Group) -> type:
 
 
 if TYPE_CHECKING:
-    ListedMethod = ListedBall = ListedRecipe = Any
+    from xtremor.cli.recipe import BallOptions as ListedBall
+    from xtremor.cli.recipe import MethodOptions as ListedMethod
+    from xtremor.cli.recipe import TrainOptions as ListedRecipe
 else:
     ListedMethod = listed(MethodOptions, METHOD)
     ListedBall = listed(BallOptions, METHOD)
@@ -67,6 +69,7 @@ def sweep(
     ball: ListedBall = DEFAULTS[3],
     recipe: ListedRecipe = DEFAULTS[4],
     scoring: ScoringOptions = DEFAULTS[1],
+    config: ConfigOptions = CONFIG,
 ) -> None:
     """Search settings with equal trials for every method, and choose on English dev."""
     from xtremor.jobs import split_names

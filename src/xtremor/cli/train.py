@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from xtremor.cli.options import ScoringOptions, TaskOptions
+from xtremor.cli.options import CONFIG, ConfigOptions, ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, MethodOptions, MixingOptions, TrainOptions
 from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.console import say
@@ -39,6 +39,7 @@ def train(
         float | None, Parameter(group=RETRIEVAL, help="Cosines are divided by it in the loss (default 0.01).")
     ] = None,
     vectors: PoolingOptions = VECTORS,
+    config: ConfigOptions = CONFIG,
 ) -> None:
     """Fine-tune an encoder on a task's English rows with one method and one seed."""
     from xtremor.evaluation.evaluate import EvaluationSettings

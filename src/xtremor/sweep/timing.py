@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from xtremor.sizes import Opened
 from xtremor.training.config import TrainSettings
@@ -44,8 +45,8 @@ def measure(settings: TrainSettings, opened: Opened, threads: int) -> Speed:
     model, _ = load_task_model(settings.encoder, kind.AUTO_CLASS, True, **kind.head_config(opened.source.labels()))
     start = START_SECONDS + time.monotonic() - started
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    encoder = model.base_model.to(device).train()
-    encoder.get_input_embeddings().weight.requires_grad_(False)
+    encoder: Any = model.base_model
+    encoder.to(device).train().get_input_embeddings().weight.requires_grad_(False)
     length = max(2, round(opened.training_tokens / max(1, opened.updates) / settings.batch_size))
     ids = torch.ones((settings.batch_size, min(length, settings.max_length)), dtype=torch.long, device=device)
     tokens, spent = 0, 0.0

@@ -40,8 +40,8 @@ def dose_rows(record: dict[str, Any], figure: str) -> tuple[list[dict[str, Any]]
     name = dose_setting(record)
     groups: dict[tuple[str, Any], list[tuple[int, float]]] = {}
     for trial in record["trials"]:
-        pairs = zip(trial["seeds"], trial[figure]["values"], strict=True)
-        groups.setdefault((trial["method"], trial["settings"].get(name)), []).extend(pairs)
+        scored = zip(trial["seeds"], trial[figure]["values"], strict=True)
+        groups.setdefault((trial["method"], trial["settings"].get(name)), []).extend(scored)
     means, runs, flat = [], [], []
     for (method, dose), pairs in groups.items():
         seeds = sorted({seed for seed, _ in pairs})
@@ -69,8 +69,10 @@ def dose_chart(record: dict[str, Any], figure: str, width: int | str, legend: bo
     methods = record["methods"]
     setting = str(dose_setting(record)).replace("_", " ")
     doses = sorted({row["dose"] for row in means})
-    kind = "log" if doses[0] > 0 else "symlog"
-    scale = alt.Scale(type=kind, nice=False, padding=18, **({} if kind == "log" else {"constant": doses[1] / 2}))
+    if doses[0] > 0:
+        scale = alt.Scale(type="log", nice=False, padding=18)
+    else:
+        scale = alt.Scale(type="symlog", constant=doses[1] / 2, nice=False, padding=18)
     ticks = {"values": doses} if len(doses) <= 8 else {"tickCount": 5}
     x = alt.X("dose:Q", title=setting, scale=scale, axis=alt.Axis(format="~g", grid=False, labelOverlap=True, **ticks))
     colour = _colour(methods, legend)
