@@ -34,7 +34,7 @@ def check_threads(threads: int | None) -> None:
 @Parameter(name="*", group=FILE)
 @dataclass(frozen=True)
 class ConfigOptions:
-    """Options from a file; `xtremor.cli.config` answers them before a command is called, which need not look at them."""
+    """Options from a file; `xtremor.cli.config` answers them before a command is called, which takes no notice."""
 
     config: Annotated[
         Path | None, Parameter(help="TOML file of options, as radius = 0.003; what is typed wins over it.")

@@ -19,7 +19,7 @@ from xtremor.training.folder import RunFolder, read_json
 FORMAT = 1
 RULE = (
     "Each method has the same number of trials. The chosen one has the best English dev, the mean over its seeds; ties "
-    "go to the smaller radius, then to the cheaper trial."
+    "go to the smaller radius, then to the cheaper trial. Repeats of a trial with further seeds are not chosen from."
 )
 
 
@@ -72,7 +72,7 @@ def summarise(sweep: Sweep, planned: Sequence[PlannedTrial]) -> dict[str, Any]:
         "trials": trials,
         "chosen": {name: _chosen(entries) for name, entries in by_method.items()},
         "expected_best_english_dev": {
-            name: expected_best([entry["english_dev"]["mean"] for entry in entries])
+            name: expected_best([_of_point(entry, entries)["english_dev"]["mean"] for entry in entries])
             for name, entries in by_method.items()
         },
         "never_used_for_choice": {name: _oracle(entries) for name, entries in by_method.items()},
@@ -92,6 +92,7 @@ def _trial(planned: PlannedTrial, scored: bool) -> dict[str, Any]:
         "settings": dict(planned.trial.point),
         "radius": planned.radius,
         "seeds": list(planned.trial.seeds),
+        "repeats": planned.trial.repeats,
         "runs": [folder.name for folder in folders],
         "passes_relative_to_plain": planned.passes / 3,
         "training_seconds": [record["seconds"]["training"] for record in records],
@@ -113,20 +114,26 @@ def as_record(found: Estimate) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(found).items()}
 
 
+def _of_point(entry: dict[str, Any], entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The trial with the same settings and the common seeds: itself, unless it is a repeat."""
+    return next(each for each in entries if each["trial"] == (entry["repeats"] or entry["trial"]))
+
+
 def _chosen(entries: Sequence[dict[str, Any]]) -> int:
     """Number of the chosen trial of a method."""
+    candidates = [entry for entry in entries if entry["repeats"] is None]
     index = choose(
-        [entry["english_dev"]["mean"] for entry in entries],
-        [entry["radius"] for entry in entries],
-        [entry["training_cost"] for entry in entries],
+        [entry["english_dev"]["mean"] for entry in candidates],
+        [entry["radius"] for entry in candidates],
+        [entry["training_cost"] for entry in candidates],
     )
-    number: int = entries[index]["trial"]
+    number: int = candidates[index]["trial"]
     return number
 
 
 def _oracle(entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The trial that is best on the targets and how far the chosen one is below it; None without targets."""
-    scored = [entry for entry in entries if entry["targets"] is not None]
+    scored = [entry for entry in entries if entry["targets"] is not None and entry["repeats"] is None]
     if not scored:
         return None
     best = max(scored, key=lambda entry: entry["targets"]["mean"])

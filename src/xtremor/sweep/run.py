@@ -74,7 +74,8 @@ def plan_lines(sweep: Sweep, planned: Sequence[PlannedTrial], workers: int | Non
 def _said(each: PlannedTrial) -> str:
     """``radius 0.001, learning rate 5e-05; seeds 1, 2``."""
     seeds = each.trial.seeds
-    return f"{each.trial.label or 'as it is'}; seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    again = "" if each.trial.repeats is None else f"; repeats {each.trial.repeats}, to see what seeds do"
+    return f"{each.trial.label or 'as it is'}; seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}{again}"
 
 
 def _time(sweep: Sweep, planned: Sequence[PlannedTrial], workers: int | None) -> str:

@@ -1,18 +1,22 @@
 """Equal trials for every method, whatever it reads.
 
-The rule. Each method has as many trials as the largest grid among the methods has points (or as ``--trials`` says). A
-method that reads fewer of the settings that vary, as plain has no radius, gets the rest
+A full grid. Every method has as many trials as the largest grid among the methods has points, all of them with the
+same seeds, so that methods and doses are compared on equal luck. A method that reads fewer of the settings that vary, as
+plain has no radius, gets the rest
 
 1. as further values of the first of its own settings that varies over numbers, put into the widest gaps between the
    values named (halfway, on a logarithmic scale where all are above 0); but no setting that makes a run longer;
-2. where it has no such setting, as its own points again with further seeds. They compete like all other trials, so
-   that every method has as many chances to be lucky on English dev.
+2. where it has no such setting, as its own points again with further seeds. These repeats are no candidates of a
+   choice: the luckiest seed of one method beside the common seeds of the others would be no tuning. They tell how far
+   scores spread by the seed alone, which is what every difference between trials has to be held against.
+
+Random draws. Trial i of every method has the same value of every setting that it reads, and the same seeds, which no
+other trial has: all trials are candidates, and all methods have the same chances to be lucky.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
@@ -34,12 +38,14 @@ class Trial:
         number: from 1 within the method.
         point: the settings that vary and that the method reads, with their values.
         seeds: of its runs.
+        repeats: number of the trial that has the same point with the common seeds, where that is not this one.
     """
 
     method: str
     number: int
     point: Point
     seeds: tuple[int, ...]
+    repeats: int | None = None
 
     @property
     def label(self) -> str:
@@ -56,29 +62,38 @@ def make_trials(
         axes: method -> the axes that it reads and that vary.
         seeds: runs of a trial.
         count: trials a method, drawn at random; None makes the full grid.
-        draw_seed: of those draws. Trial i has one value of a setting, in every method that reads it.
+        draw_seed: of those draws.
     """
     if count is None:
         size = max(math.prod(len(axis.values) for axis in own) for own in axes.values())
-        points = {method: _grid(own, size) for method, own in axes.items()}
-    else:
-        points = {method: _drawn(own, count, draw_seed) for method, own in axes.items()}
-    return {method: _numbered(method, own, seeds) for method, own in points.items()}
+        return {method: _with_repeats(method, _grid(own, size), seeds) for method, own in axes.items()}
+    return {
+        method: [
+            Trial(method, number, _drawn(own, number, draw_seed), _block(number, seeds))
+            for number in range(1, count + 1)
+        ]
+        for method, own in axes.items()
+    }
 
 
-def _numbered(method: str, points: Sequence[Point], seeds: int) -> list[Trial]:
+def _block(number: int, seeds: int) -> tuple[int, ...]:
+    """The first ``seeds`` seeds, the next ones, and so on."""
+    return tuple(range((number - 1) * seeds + 1, number * seeds + 1))
+
+
+def _with_repeats(method: str, points: Sequence[Point], seeds: int) -> list[Trial]:
     """A point that comes again takes the seeds after those that it had."""
-    seen: Counter[Point] = Counter()
+    had: dict[Point, list[int]] = {}
     found = []
     for number, point in enumerate(points, start=1):
-        first = seen[point] * seeds + 1
-        seen[point] += 1
-        found.append(Trial(method, number, point, tuple(range(first, first + seeds))))
+        earlier = had.setdefault(point, [])
+        found.append(Trial(method, number, point, _block(len(earlier) + 1, seeds), earlier[0] if earlier else None))
+        earlier.append(number)
     return found
 
 
-def _drawn(axes: Sequence[Axis], count: int, seed: int) -> list[Point]:
-    return [tuple((axis.name, axis.draw(seed, trial)) for axis in axes) for trial in range(1, count + 1)]
+def _drawn(axes: Sequence[Axis], trial: int, seed: int) -> Point:
+    return tuple((axis.name, axis.draw(seed, trial)) for axis in axes)
 
 
 def _grid(axes: Sequence[Axis], size: int) -> list[Point]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -12,8 +13,8 @@ from xtremor.stats.intervals import t_interval
 HEIGHT = 230
 FIGURES = {
     "english_dev": "English dev",
-    "targets": "Targets without English: never used for a choice",
-    "low_resource": "Low-resource targets: never used for a choice",
+    "targets": "Targets, never used for a choice",
+    "low_resource": "Low-resource targets, never used for a choice",
 }
 
 
@@ -32,17 +33,36 @@ def figures(record: dict[str, Any]) -> list[str]:
     return [name for name in FIGURES if all(each[name] is not None for each in record["trials"])]
 
 
-def dose_rows(record: dict[str, Any], figure: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Any]]:
-    """Rows for means, runs and the methods that do not read the setting.
+@dataclass(frozen=True, slots=True)
+class DoseRows:
+    """Rows of a dose chart.
 
-    A mean is over seeds, a seed being the mean over its trials at that value; so is its t-interval.
+    Attributes:
+        means: of every method and dose, over the seeds that all trials have.
+        runs: behind them.
+        flat: the mean of each method that does not read the setting.
+        spread: where such a method was repeated with further seeds, its lowest and highest run.
     """
+
+    means: list[dict[str, Any]]
+    runs: list[dict[str, Any]]
+    flat: list[dict[str, Any]]
+    spread: list[dict[str, Any]]
+
+
+def dose_rows(record: dict[str, Any], figure: str) -> DoseRows:
+    """A mean is over seeds, a seed being the mean over its trials at that dose; so is its t-interval."""
     name = dose_setting(record)
     groups: dict[tuple[str, Any], list[tuple[int, float]]] = {}
+    repeated: dict[str, list[float]] = {}
     for trial in record["trials"]:
-        scored = zip(trial["seeds"], trial[figure]["values"], strict=True)
-        groups.setdefault((trial["method"], trial["settings"].get(name)), []).extend(scored)
-    means, runs, flat = [], [], []
+        method, dose = trial["method"], trial["settings"].get(name)
+        if dose is None:
+            repeated.setdefault(method, []).extend(trial[figure]["values"])
+        if trial["repeats"] is None:
+            scored = zip(trial["seeds"], trial[figure]["values"], strict=True)
+            groups.setdefault((method, dose), []).extend(scored)
+    rows = DoseRows([], [], [], [])
     for (method, dose), pairs in groups.items():
         seeds = sorted({seed for seed, _ in pairs})
         found = t_interval([fmean(score for each, score in pairs if each == seed) for seed in seeds])
@@ -50,11 +70,15 @@ def dose_rows(record: dict[str, Any], figure: str) -> tuple[list[dict[str, Any]]
         row |= {"low": round(_or(found.low, found.mean), 3), "high": round(_or(found.high, found.mean), 3)}
         row["interval"] = "none (one seed)" if found.low is None else f"{found.low:.1f} to {found.high:.1f}"
         if dose is None:
-            flat.append(row)
+            rows.flat.append(row)
+            if len(repeated[method]) > len(pairs):
+                low, high = min(repeated[method]), max(repeated[method])
+                rows.spread.append({"method": method, "low": round(low, 3), "high": round(high, 3)})
             continue
-        means.append({**row, "dose": dose})
-        runs += [{"method": method, "dose": dose, "seed": str(seed), "score": round(score, 3)} for seed, score in pairs]
-    return means, runs, flat
+        rows.means.append({**row, "dose": dose})
+        for seed, score in pairs:
+            rows.runs.append({"method": method, "dose": dose, "seed": str(seed), "score": round(score, 3)})
+    return rows
 
 
 def _or(value: float | None, other: float) -> float:
@@ -62,47 +86,69 @@ def _or(value: float | None, other: float) -> float:
 
 
 def dose_chart(record: dict[str, Any], figure: str, width: int | str, legend: bool = False) -> Drawing:
-    """A dot a run, a line through the means, rules for t-intervals; a dashed line for who does not read the setting."""
+    """A dot a run, a line through the means, rules for t-intervals; a dashed line for who does not read the setting.
+
+    With ``legend`` it stands alone: it has a title, too.
+    """
     import altair as alt
 
-    means, runs, flat = dose_rows(record, figure)
-    methods = record["methods"]
+    rows = dose_rows(record, figure)
     setting = str(dose_setting(record)).replace("_", " ")
-    doses = sorted({row["dose"] for row in means})
+    x, colour = _dose_axis(sorted({row["dose"] for row in rows.means}), setting), _colour(record["methods"], legend)
+    where = alt.Tooltip("dose:Q", title=setting)
+    tips = [alt.Tooltip("method:N"), where, alt.Tooltip("mean:Q", format=".1f"), alt.Tooltip("interval:N")]
+    base = alt.Chart(alt.NamedData(f"{figure}-means")).encode(x=x, color=colour, tooltip=tips)
+    runs = alt.Chart(alt.NamedData(f"{figure}-runs")).mark_circle(size=26, opacity=0.6)
+    seeds = [tips[0], where, alt.Tooltip("seed:N"), alt.Tooltip("score:Q", format=".1f")]
+    flat = alt.Chart(alt.NamedData(f"{figure}-flat")).mark_rule(strokeDash=[5, 4], strokeWidth=1.8)
+    spread = alt.Chart(alt.NamedData(f"{figure}-spread")).mark_rect(opacity=0.13)
+    of_flat = alt.Fill("method:N", scale=_scale(record["methods"]), legend=None)
+    edges = [tips[0], *(alt.Tooltip(f"{end}:Q", format=".1f") for end in ("low", "high"))]
+    layers = [
+        spread.encode(y=_score("low"), y2="high:Q", fill=of_flat, tooltip=edges),
+        flat.encode(y=_score("mean"), color=colour, tooltip=[tips[0], *tips[2:]]),
+        base.mark_rule(strokeWidth=2, opacity=0.45).encode(y=_score("low"), y2="high:Q"),
+        runs.encode(x=x, y=_score("score"), color=colour, tooltip=seeds),
+    ]
+    if record["how"] == "grid":
+        # Between draws nothing is known; between the values of a grid a line leads the eye.
+        layers.insert(2, base.mark_line(strokeWidth=2).encode(y=_score("mean")))
+        layers.append(base.mark_point(size=60, filled=True, opacity=1).encode(y=_score("mean")))
+    chart = alt.layer(*layers).properties(width=width, height=HEIGHT)
+    chart = chart.properties(title=f"{record['task']}: {FIGURES[figure]}, percent") if legend else chart
+    return Drawing(chart, {f"{figure}-{name}": getattr(rows, name) for name in ("means", "runs", "flat", "spread")})
+
+
+def _dose_axis(doses: Sequence[float], setting: str) -> Any:
+    import altair as alt
+
     if doses[0] > 0:
         scale = alt.Scale(type="log", nice=False, padding=18)
     else:
         scale = alt.Scale(type="symlog", constant=doses[1] / 2, nice=False, padding=18)
-    ticks = {"values": doses} if len(doses) <= 8 else {"tickCount": 5}
-    x = alt.X("dose:Q", title=setting, scale=scale, axis=alt.Axis(format="~g", grid=False, labelOverlap=True, **ticks))
-    colour = _colour(methods, legend)
-    y = alt.Y("mean:Q", title=f"{FIGURES[figure].split(':')[0]}, percent", scale=alt.Scale(zero=False))
-    tips = [alt.Tooltip("method:N"), alt.Tooltip("dose:Q", title=setting), alt.Tooltip("mean:Q", format=".1f"),
-            alt.Tooltip("interval:N")]  # fmt: skip
-    base = alt.Chart(alt.NamedData(f"{figure}-means")).encode(x=x, color=colour)
-    dots = alt.Chart(alt.NamedData(f"{figure}-runs")).encode(x=x, color=colour, tooltip=[
-        alt.Tooltip("method:N"), alt.Tooltip("dose:Q", title=setting), alt.Tooltip("seed:N"),
-        alt.Tooltip("score:Q", format=".1f")])  # fmt: skip
-    layers = [
-        alt.Chart(alt.NamedData(f"{figure}-flat"))
-        .mark_rule(strokeDash=[5, 4], strokeWidth=1.8)
-        .encode(y=y, color=colour, tooltip=[tips[0], *tips[2:]]),
-        base.mark_rule(strokeWidth=2, opacity=0.45).encode(y=alt.Y("low:Q", title=None), y2="high:Q", tooltip=tips),
-        dots.mark_circle(size=26, opacity=0.6).encode(y=alt.Y("score:Q", title=None)),
-    ]
-    if record["how"] == "grid":
-        # Between draws nothing is known; between the values of a grid a line leads the eye.
-        layers.insert(1, base.mark_line(strokeWidth=2).encode(y=y))
-        layers.append(base.mark_point(size=60, filled=True, opacity=1).encode(y=y, tooltip=tips))
-    chart = alt.layer(*layers).properties(width=width, height=HEIGHT)
-    return Drawing(chart, {f"{figure}-means": means, f"{figure}-runs": runs, f"{figure}-flat": flat})
+    ticks: dict[str, Any] = {"values": list(doses)} if len(doses) <= 8 else {"tickCount": 5}
+    return alt.X(
+        "dose:Q", title=setting, scale=scale, axis=alt.Axis(format="~g", grid=False, labelOverlap=True, **ticks)
+    )
+
+
+def _score(field: str) -> Any:
+    import altair as alt
+
+    return alt.Y(f"{field}:Q", title=None, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=6))
+
+
+def _scale(methods: Sequence[str]) -> Any:
+    import altair as alt
+
+    return alt.Scale(domain=list(methods), range="category")
 
 
 def _colour(methods: Sequence[str], legend: bool) -> Any:
     import altair as alt
 
     shown = alt.Legend(orient="top", title=None) if legend else None
-    return alt.Color("method:N", sort=methods, scale=alt.Scale(domain=methods, range="category"), legend=shown)
+    return alt.Color("method:N", scale=_scale(methods), legend=shown)
 
 
 def best_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -120,13 +166,15 @@ def best_chart(record: dict[str, Any], against: str, width: int | str, legend: b
     import altair as alt
 
     title = "trials" if against == "trials" else "cost of the trials in plain trainings"
-    axis = alt.Axis(grid=False, tickMinStep=1) if against == "trials" else alt.Axis(grid=False)
+    # Whole numbers of trials only.
+    steps: dict[str, Any] = {"tickMinStep": 1, "format": "d"} if against == "trials" else {"tickCount": 6}
+    axis = alt.Axis(grid=False, labelOverlap=True, **steps)
     chart = (
         alt.Chart(alt.NamedData("best"))
         .mark_line(point=alt.OverlayMarkDef(size=40, filled=True), strokeWidth=2)
         .encode(
             x=alt.X(f"{against}:Q", title=title, axis=axis, scale=alt.Scale(zero=False, nice=False, padding=14)),
-            y=alt.Y("best:Q", title="expected best English dev, percent", scale=alt.Scale(zero=False)),
+            y=_score("best"),
             color=_colour(record["methods"], legend),
             tooltip=[
                 alt.Tooltip("method:N"), alt.Tooltip("trials:Q"), alt.Tooltip("cost:Q", format=".1f"),
@@ -135,4 +183,6 @@ def best_chart(record: dict[str, Any], against: str, width: int | str, legend: b
         )
         .properties(width=width, height=HEIGHT)
     )  # fmt: skip
+    title = f"{record['task']}: expected best English dev, percent"
+    chart = chart.properties(title=title) if legend else chart
     return Drawing(chart, {"best": best_rows(record)})

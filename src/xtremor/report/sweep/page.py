@@ -55,6 +55,7 @@ def _render(record: dict[str, Any], scored: bool) -> str:
         trials=[_trial_row(each, record) for each in record["trials"]],
         warnings=[(each["method"], each["trial"], text) for each in record["trials"] for text in each["warnings"]],
         swept=_swept(record),
+        spreads=spread_sentences(record),
         legend=[(name, index % len(COLOURS["light"])) for index, name in enumerate(record["methods"])],
         doses=doses,
         bests=bests,
@@ -108,6 +109,21 @@ def _swept(record: dict[str, Any]) -> str:
     return "; ".join(said)
 
 
+def spread_sentences(record: dict[str, Any]) -> list[str]:
+    """What seeds alone do to a method that was repeated with further ones."""
+    found = []
+    for method in record["methods"]:
+        own = [each for each in record["trials"] if each["method"] == method]
+        for number in dict.fromkeys(each["repeats"] for each in own if each["repeats"] is not None):
+            alike = [each for each in own if number in (each["trial"], each["repeats"])]
+            scores = [score for each in alike for score in each["english_dev"]["values"]]
+            found.append(
+                f"{method}, trial {number}, scores from {min(scores):.1f} to {max(scores):.1f} on English dev with "
+                f"{len(scores)} seeds and nothing else changed: smaller differences may be seeds."
+            )
+    return found
+
+
 def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -130,6 +146,7 @@ def _trial_row(trial: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     return {
         "method": trial["method"],
         "number": trial["trial"],
+        "repeats": trial["repeats"],
         "label": _label(trial),
         "chosen": record["chosen"][trial["method"]] == trial["trial"],
         "dev": _figure(trial["english_dev"]),
@@ -164,4 +181,4 @@ def summary_lines(record: dict[str, Any]) -> list[str]:
         row = _choice_row(record, method)
         targets = f", targets {row['targets']['mean']}, best possible {row['oracle']}" if row["oracle"] else ""
         lines.append(f"  {method}: {row['label']}: English dev {row['dev']['mean']}{targets}")
-    return lines
+    return [*lines, *(f"  {sentence}" for sentence in spread_sentences(record))]
