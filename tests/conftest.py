@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -74,3 +74,21 @@ def learnt_kind(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) ->
         return made[category]
 
     return learnt
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Names of the jobs ``started``, in order; ``kill``: name of a job -> when it kills itself."""
+    from helpers.commands import Forked
+
+    from xtremor import launch
+
+    told: dict[str, Any] = {"started": [], "kill": {}}
+
+    def begin(job: launch.Job, logs: Path) -> Forked:
+        told["started"].append(job.name)
+        return Forked(list(job.arguments), launch._log(job, logs), told["kill"].get(job.name))
+
+    monkeypatch.setattr(launch, "_start", begin)
+    monkeypatch.setattr(launch, "POLL_SECONDS", 0.02)
+    return told

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 from helpers import english, official
-from helpers.commands import call, finish, read_json, start
+from helpers.commands import call, read_json
 from helpers.tiny import make_model, make_tokenizer, write_mlqa, write_panx, write_xcopa, write_xnli
 
-from xtremor import launch
 from xtremor.chain import Chain, plan
 from xtremor.cli.app import app
 from xtremor.cli.options import ScoringOptions, TaskOptions
@@ -26,43 +25,6 @@ from xtremor.tasks.cards import card
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 Captured = pytest.CaptureFixture[str]
 TARGETS = ("xnli", "panx", "xcopa", "mlqa")
-
-
-class Forked:
-    """A worker like those of `launch`, forked from a process that has imported all that is slow."""
-
-    def __init__(self, arguments: list[str], log: Path, kill: Any) -> None:
-        self.process = start(arguments, log, kill)
-
-    @property
-    def returncode(self) -> int | None:
-        return self.process.exitcode
-
-    def poll(self) -> int | None:
-        return self.process.exitcode
-
-    def wait(self, timeout: float) -> int | None:
-        return finish(self.process, timeout)
-
-    def terminate(self) -> None:
-        self.process.terminate()
-
-    def kill(self) -> None:
-        self.process.kill()
-
-
-@pytest.fixture
-def workers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Names of the jobs ``started``, in order; ``kill``: name of a job -> when it kills itself."""
-    told: dict[str, Any] = {"started": [], "kill": {}}
-
-    def begin(job: Job, logs: Path) -> Forked:
-        told["started"].append(job.name)
-        return Forked(list(job.arguments), launch._log(job, logs), told["kill"].get(job.name))
-
-    monkeypatch.setattr(launch, "_start", begin)
-    monkeypatch.setattr(launch, "POLL_SECONDS", 0.02)
-    return told
 
 
 @pytest.fixture(scope="module")

@@ -71,6 +71,29 @@ def finish(process: BaseProcess, seconds: float = 60) -> int | None:
     return process.exitcode
 
 
+class Forked:
+    """A worker like those of `launch`, forked from a process that has imported all that is slow."""
+
+    def __init__(self, arguments: list[str], log: Path, kill: Any) -> None:
+        self.process = start(arguments, log, kill)
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self, timeout: float) -> int | None:
+        return finish(self.process, timeout)
+
+    def terminate(self) -> None:
+        self.process.terminate()
+
+    def kill(self) -> None:
+        self.process.kill()
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A record or score file."""
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

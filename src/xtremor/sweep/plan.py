@@ -158,12 +158,15 @@ class Opener:
 
     def _open(self, recipe: TrainOptions) -> Opened:
         scoring = self.sweep.scoring
+        if self.sweep.task.train is None:
+            # A file of the user's own always has one: named, or a part of the training rows.
+            card, source = self.sweep.task.open(to_train=True)
+            if card.category == "retrieval" or not has_english_dev(source):
+                raise UserError(
+                    f"{card.name} has no English dev set that a run is checked on, so that nothing could be chosen "
+                    "without target languages; sweep on another task"
+                )
         opened = open_options(self.sweep.task, recipe, scoring)
-        if opened.card.category == "retrieval" or not has_english_dev(opened.source):
-            raise UserError(
-                f"{opened.name} has no English dev set that a run is checked on, so that nothing could be chosen "
-                "without target languages; sweep on another task"
-            )
         kept = (opened.scoring and opened.scoring.codes()) or ()
         for code in (scoring and scoring.codes()) or ():
             if code not in kept:

@@ -1,8 +1,8 @@
 """Equal trials for every method, whatever it reads.
 
 A full grid. Every method has as many trials as the largest grid among the methods has points, all of them with the
-same seeds, so that methods and doses are compared on equal luck. A method that reads fewer of the settings that vary, as
-plain has no radius, gets the rest
+same seeds, so that methods and doses are compared on equal luck. A method that reads fewer of the settings that vary,
+as plain has no radius, gets the rest
 
 1. as further values of the first of its own settings that varies over numbers, put into the widest gaps between the
    values named (halfway, on a logarithmic scale where all are above 0); but no setting that makes a run longer;

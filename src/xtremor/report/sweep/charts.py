@@ -102,17 +102,15 @@ def dose_chart(record: dict[str, Any], figure: str, width: int | str, legend: bo
     seeds = [tips[0], where, alt.Tooltip("seed:N"), alt.Tooltip("score:Q", format=".1f")]
     flat = alt.Chart(alt.NamedData(f"{figure}-flat")).mark_rule(strokeDash=[5, 4], strokeWidth=1.8)
     spread = alt.Chart(alt.NamedData(f"{figure}-spread")).mark_rect(opacity=0.13)
-    of_flat = alt.Fill("method:N", scale=_scale(record["methods"]), legend=None)
     edges = [tips[0], *(alt.Tooltip(f"{end}:Q", format=".1f") for end in ("low", "high"))]
-    layers = [
-        spread.encode(y=_score("low"), y2="high:Q", fill=of_flat, tooltip=edges),
-        flat.encode(y=_score("mean"), color=colour, tooltip=[tips[0], *tips[2:]]),
-        base.mark_rule(strokeWidth=2, opacity=0.45).encode(y=_score("low"), y2="high:Q"),
-        runs.encode(x=x, y=_score("score"), color=colour, tooltip=seeds),
-    ]
+    # A layer without rows makes Vega-Lite warn on the console.
+    layers = [spread.encode(y=_score("low"), y2="high:Q", color=colour, tooltip=edges)] if rows.spread else []
+    layers += [flat.encode(y=_score("mean"), color=colour, tooltip=[tips[0], *tips[2:]])] if rows.flat else []
+    layers.append(base.mark_rule(strokeWidth=2, opacity=0.45).encode(y=_score("low"), y2="high:Q"))
+    layers.append(runs.encode(x=x, y=_score("score"), color=colour, tooltip=seeds))
     if record["how"] == "grid":
         # Between draws nothing is known; between the values of a grid a line leads the eye.
-        layers.insert(2, base.mark_line(strokeWidth=2).encode(y=_score("mean")))
+        layers.append(base.mark_line(strokeWidth=2).encode(y=_score("mean")))
         layers.append(base.mark_point(size=60, filled=True, opacity=1).encode(y=_score("mean")))
     chart = alt.layer(*layers).properties(width=width, height=HEIGHT)
     chart = chart.properties(title=f"{record['task']}: {FIGURES[figure]}, percent") if legend else chart
@@ -138,17 +136,11 @@ def _score(field: str) -> Any:
     return alt.Y(f"{field}:Q", title=None, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=6))
 
 
-def _scale(methods: Sequence[str]) -> Any:
-    import altair as alt
-
-    return alt.Scale(domain=list(methods), range="category")
-
-
 def _colour(methods: Sequence[str], legend: bool) -> Any:
     import altair as alt
 
     shown = alt.Legend(orient="top", title=None) if legend else None
-    return alt.Color("method:N", scale=_scale(methods), legend=shown)
+    return alt.Color("method:N", scale=alt.Scale(domain=list(methods), range="category"), legend=shown)
 
 
 def best_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -166,8 +158,10 @@ def best_chart(record: dict[str, Any], against: str, width: int | str, legend: b
     import altair as alt
 
     title = "trials" if against == "trials" else "cost of the trials in plain trainings"
-    # Whole numbers of trials only.
-    steps: dict[str, Any] = {"tickMinStep": 1, "format": "d"} if against == "trials" else {"tickCount": 6}
+    count = record["trials_per_method"]
+    # No halves of trials.
+    whole = {"values": list(range(1, count + 1, -(-count // 12)))}
+    steps: dict[str, Any] = whole if against == "trials" else {"tickCount": 6}
     axis = alt.Axis(grid=False, labelOverlap=True, **steps)
     chart = (
         alt.Chart(alt.NamedData("best"))
