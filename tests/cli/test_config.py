@@ -80,7 +80,8 @@ def test_negatives_and_short_names_win_too(tmp_path: Path) -> None:
 
 
 def test_lists_are_values_between_commas(tmp_path: Path) -> None:
-    path = write(tmp_path, 'methods = ["plain", "pgd"]\nradius = [0.001, 0.01]\nlearning-rate = 1e-4\n')
+    # A second name of an option is one of its keys, too.
+    path = write(tmp_path, 'method = ["plain", "pgd"]\nradius = [0.001, 0.01]\nlearning-rate = 1e-4\n')
     words, _ = expand(["sweep", "-o", "out", "--config", path])
     assert bound(words) == bound(
         ["sweep", "-o", "out", "--methods", "plain,pgd", "--radius", "0.001,0.01", "--learning-rate", "0.0001"]

@@ -109,7 +109,8 @@ def read(path: Path, command: str, options: Sequence[Option]) -> list[tuple[Opti
         raise UserError(f"{CONFIG} {path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{CONFIG} {path}: not TOML: {error}; write lines such as radius = 0.003") from error
-    known = {option.key: option for option in options if not {CONFIG, PRINT} & set(option.names)}
+    own = [option for option in options if not {CONFIG, PRINT} & set(option.names)]
+    known = {name.removeprefix("--"): option for option in own for name in option.names if name.startswith("--")}
     found: dict[str, tuple[Option, Any]] = {}
     for table, key, value in _flat(content, path):
         where = f"{path}{_line(text, table, key)}"
@@ -119,9 +120,10 @@ def read(path: Path, command: str, options: Sequence[Option]) -> list[tuple[Opti
         if name not in known:
             close = unknown("key", key, known, f"keys are options, which `xtremor {command} --help` lists")
             raise UserError(f"{where}: {close}")
-        if name in found:
+        option = known[name]
+        if option.key in found:
             raise UserError(f"{where}: '{key}' stands in this file twice; name every option once")
-        found[name] = (known[name], _checked(where, key, value, known[name].kind))
+        found[option.key] = (option, _checked(where, key, value, option.kind))
     return list(found.values())
 
 

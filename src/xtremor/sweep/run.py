@@ -90,5 +90,5 @@ def _time(sweep: Sweep, planned: Sequence[PlannedTrial], workers: int | None) ->
     seconds = speed.seconds(sum(left), missing) / min(count, missing)
     return (
         f"time: about {duration(seconds)} for {missing} runs, {count} side by side; guessed from {speed.tokens:,.0f} "
-        "tokens a second of plain training, measured now for a moment on this machine, so it may be off by half"
+        "tokens a second of plain training, measured here just now for a moment; other work beside it makes it longer"
     )
