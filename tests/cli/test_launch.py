@@ -54,6 +54,22 @@ def test_jobs_run_and_leave_logs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "2 of 2 runs" in capsys.readouterr().err
 
 
+def test_jobs_side_by_side_are_told_their_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[tuple[list[tuple[str, ...]], int, Path, str]] = []
+    monkeypatch.setattr(launch, "run_jobs", lambda jobs, *rest: ran.append(([j.arguments for j in jobs], *rest)))
+    monkeypatch.setattr(launch.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(launch, "_free_gib", lambda: 100.0)
+    jobs = [job("one", "train", "--seed", "1"), job("two", "train")]
+    launch.run_side_by_side(jobs, tmp_path, "sweep", "two runs", None, None)
+    launch.run_side_by_side(jobs, tmp_path, "sweep", "two runs", 1, 3)
+    wanted = [("train", "--seed", "1", "--threads", "4"), ("train", "--threads", "4")]
+    assert ran[0] == (wanted, 2, tmp_path / "logs", "sweep")
+    assert ran[1][0][1] == ("train", "--threads", "3") and ran[1][1] == 1
+    assert "two runs; runs side by side: 2, threads each: 4\n" in capsys.readouterr().err
+
+
 def test_a_failing_job_is_told_and_ends_the_others(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run.json")
     jobs = [job("waits", "evaluate", str(tmp_path)), job("fails", "tasks", "xnly"), job("never", "methods")]

@@ -14,9 +14,7 @@ from xtremor.cli.quickstart import QUICK_METHODS
 from xtremor.cli.recipe import METHOD, TRAINING, BallOptions, MethodOptions, TrainOptions
 from xtremor.console import say
 from xtremor.errors import UserError
-
-# Of these a sweep has one value, and of the method several by another name.
-SINGLE = ("method", "encoder", "threads", "lora_targets")
+from xtremor.sweep.space import kinds, parse_axes
 
 
 def listed(options: type, group: Group) -> type:
@@ -25,9 +23,9 @@ def listed(options: type, group: Group) -> type:
     made: list[tuple[str, Any, Any]] = []
     for each in fields(options):
         hint, default = hints[each.name], each.default
-        bare, parameter = get_args(hint)
-        if each.name not in SINGLE and bare is not bool:
-            hint, default = Annotated[str | None, parameter], None
+        if each.name in kinds(options):
+            hint, default = Annotated[str | None, get_args(hint)[1]], None
+        # Of methods there are several by another name.
         if each.name != "method":
             made.append((each.name, hint, default))
     # Without a module of ours cyclopts takes the class for one of the standard library's, and would not spread it.
@@ -75,7 +73,6 @@ def sweep(
     from xtremor.jobs import split_names
     from xtremor.sweep.plan import Sweep, plan
     from xtremor.sweep.run import plan_lines, run_sweep
-    from xtremor.sweep.space import parse_axes
 
     for option, number, least in (("--seeds", seeds, 1), ("--trials", trials, 1), ("--draw-seed", draw_seed, 0)):
         if number is not None and number < least:
@@ -103,14 +100,10 @@ def _apart(*options: Any) -> tuple[dict[str, str], dict[str, Any]]:
     """What was typed of options with several values, and of those with one."""
     several: dict[str, str] = {}
     single: dict[str, Any] = {}
+    lists = {*kinds(MethodOptions), *kinds(BallOptions), *kinds(TrainOptions)}
     for each in options:
         for field in fields(each):
             value = getattr(each, field.name)
             if value != field.default:
-                (single if _is_single(field.name) else several)[field.name] = value
+                (several if field.name in lists else single)[field.name] = value
     return several, single
-
-
-def _is_single(name: str) -> bool:
-    hints = {**get_type_hints(BallOptions), **get_type_hints(TrainOptions)}
-    return name in SINGLE or hints.get(name) is bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from xtremor.cli.recipe import BallOptions, MethodOptions, TrainOptions
 from xtremor.errors import UserError
 from xtremor.jobs import parse_methods, run_arguments, split_method
 from xtremor.launch import Job, share_of_run
-from xtremor.robust.registry import MethodSettings, expected_passes
+from xtremor.robust.registry import expected_passes
 from xtremor.sizes import Opened, open_options
 from xtremor.sweep.space import Axis, kinds, read_by_some, settings_read, shown
 from xtremor.sweep.trials import Trial, make_trials
@@ -138,8 +139,8 @@ def _refuse(sweep: Sweep) -> None:
             "nothing is swept: name several values of a setting, for example --radius 0.001,0.003,0.01 "
             "(`xtremor quickstart` compares methods at one)"
         )
-    if sweep.ball.absolute and all(split_method(name)[0] == "plain" for name in sweep.methods):
-        raise UserError("--absolute means nothing to the method 'plain'; leave it out")
+    if sweep.ball.absolute and not any("absolute" in settings_read(split_method(name)[0]) for name in sweep.methods):
+        raise UserError(f"--absolute means nothing to any of the methods {', '.join(sweep.methods)}; leave it out")
 
 
 class Opener:
@@ -203,11 +204,9 @@ def _planned(sweep: Sweep, trial: Trial, opener: Opener, output: Path) -> Planne
     for seed in trial.seeds:
         folder = output / "runs" / f"{name}-seed{seed}"
         opened.refuse_other_run(folder, recipe, of_method, seed)
-        arguments = run_arguments(
-            folder, seed, method, ball, opened.options, recipe, sweep.scoring, sweep.keep_model
-        )  # fmt: skip
+        arguments = run_arguments(folder, seed, method, ball, sweep.task, recipe, sweep.scoring, sweep.keep_model)
         work = training + opened.scored_tokens
-        done = _done(folder, opened.updates, training / work, of_method, sweep.scoring is not None)
+        done = _done(folder, opened.updates, training / work, sweep.scoring is not None)
         runs.append(PlannedRun(seed, folder, Job(folder.name, tuple(arguments), work, done)))
     return PlannedTrial(trial, settings, opened, tuple(runs), training, opened.scored_tokens)
 
@@ -219,7 +218,7 @@ def _not_in_arm(trial: Trial) -> list[str]:
     return [f"{name.replace('_', '-')}-{shown(value)}" for name, value in of_recipe if name not in told]
 
 
-def _done(folder: Path, updates: int, share: float, method: MethodSettings, scored: bool) -> Any:
+def _done(folder: Path, updates: int, share: float, scored: bool) -> Callable[[], float]:
     """Share of a run that is finished; a run that is not scored is finished with its record."""
     found = share_of_run(folder, updates, share)
     if scored:

@@ -13,7 +13,8 @@ from xtremor.cli.recipe import BallOptions, MethodOptions, TrainOptions
 from xtremor.errors import UserError
 from xtremor.robust.registry import METHODS
 
-# Settings of which a run has one: a list of them would be several tasks of measurement, or is one already.
+# Settings that cannot be listed: methods are named by an option of their own, arms share their encoder, threads are the
+# machine's, and the last is a list already.
 SINGLE = ("method", "encoder", "threads", "lora_targets")
 RANGE = ".."
 
