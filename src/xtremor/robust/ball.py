@@ -11,6 +11,7 @@ from torch import Tensor
 
 from xtremor.robust.segments import Segments
 
+Distribution = Literal["uniform", "sphere", "normal"]
 Norm = Literal["l2", "linf"]
 Scope = Literal["token", "sequence", "sequence-scaled"]
 NORMS: tuple[Norm, ...] = ("l2", "linf")
@@ -86,11 +87,22 @@ class Ball:
             return unit * segments.length_of_token.to(unit.dtype).sqrt().unsqueeze(1)
         return unit
 
-    def random(self, width: int, segments: Segments, generator: torch.Generator) -> Tensor:
-        """Draw delta (T, ``width``) uniformly from the ball.
+    def random(
+        self, width: int, segments: Segments, generator: torch.Generator, distribution: Distribution = "uniform"
+    ) -> Tensor:
+        """Draw delta (T, ``width``).
+
+        ``uniform``: from the ball. ``sphere``: from its edge (L-infinity: a corner of the box). ``normal``: Gaussian
+        entries whose root mean square norm is the radius (L-infinity: of standard deviation r), not cut to the ball,
+        as in R3F and SMART.
 
         Drawn on the CPU with ``generator`` whatever the device, so that a seed means the same draw everywhere.
         """
+        if distribution == "sphere":
+            return self.project(self.limits(segments) * self._unit_random(width, segments, generator), segments)
+        if distribution == "normal":
+            normal = torch.randn(segments.row_of_token.numel(), width, generator=generator)
+            return normal.to(segments.lengths.device) * self._deviation(width, segments)
         tokens = segments.row_of_token.numel()
         device = segments.lengths.device
         if self.norm == "linf":
@@ -111,3 +123,74 @@ class Ball:
         """Draw (T, ``width``): what ``direction`` would make of a gradient that points nowhere in particular."""
         normal = torch.randn(segments.row_of_token.numel(), width, generator=generator)
         return self.direction(normal.to(segments.lengths.device), segments)
+
+    def _unit_random(self, width: int, segments: Segments, generator: torch.Generator) -> Tensor:
+        """A random direction of norm 1 in every scope."""
+        drawn = self.random_direction(width, segments, generator)
+        if self.norm == "l2" and self.scope == "sequence-scaled":
+            return drawn / segments.length_of_token.to(drawn.dtype).sqrt().unsqueeze(1)
+        return drawn
+
+    def _deviation(self, width: int, segments: Segments) -> Tensor:
+        """(T, 1): standard deviation of an entry at which the mean square norm of a unit is the squared radius."""
+        if self.norm == "linf":
+            return self.limits(segments)
+        entries = torch.full_like(self.limits(segments), float(width))
+        if self.scope != "token":
+            entries = entries * segments.length_of_token.unsqueeze(1)
+        return self.limits(segments) / entries.sqrt()
+
+
+@dataclass(frozen=True)
+class LocalBall:
+    """A ball over the tokens of one batch: what a method draws from, climbs in and is kept inside of.
+
+    Attributes:
+        ball: radius in the units of the site.
+        segments: rows of the batch.
+        width: H.
+        generator: of every draw.
+        free: (T, 1), 1 where a token may be moved and 0 where it may not (special tokens); None: all may.
+    """
+
+    ball: Ball
+    segments: Segments
+    width: int
+    generator: torch.Generator
+    free: Tensor | None = None
+
+    @property
+    def radius(self) -> float:
+        """r, absolute."""
+        return self.ball.radius
+
+    def _spare(self, values: Tensor) -> Tensor:
+        return values if self.free is None else values * self.free.to(values.dtype)
+
+    def draw(self, distribution: Distribution = "uniform", share: float = 1.0) -> Tensor:
+        """(T, H): a draw from the ball of ``share`` times the radius; zeros for a share of 0."""
+        if share == 0:
+            return torch.zeros(self.segments.row_of_token.numel(), self.width, device=self.segments.lengths.device)
+        smaller = Ball(share * self.ball.radius, self.ball.norm, self.ball.scope)
+        return self._spare(smaller.random(self.width, self.segments, self.generator, distribution))
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        """(T, H): steepest ascent at norm 1, see `Ball.direction`."""
+        return self.ball.direction(self._spare(gradient), self.segments)
+
+    def random_direction(self) -> Tensor:
+        """(T, H): a direction of the same norm that no gradient chose."""
+        normal = torch.randn(self.segments.row_of_token.numel(), self.width, generator=self.generator)
+        return self.direction(normal.to(self.segments.lengths.device))
+
+    @torch.no_grad()
+    def ascend(self, delta: Tensor, direction: Tensor, size: float) -> Tensor:
+        """P(delta + size * direction), detached."""
+        return self.ball.project(delta.detach() + size * direction, self.segments)
+
+    @torch.no_grad()
+    def redirected(self, delta: Tensor) -> Tensor:
+        """(T, H): a random direction for each token, of the token's own norm in ``delta``."""
+        normal = torch.randn(delta.shape, generator=self.generator).to(delta)
+        unit = normal / normal.norm(dim=-1, keepdim=True).clamp_min(TINY)
+        return unit * delta.detach().norm(dim=-1, keepdim=True)

@@ -1,37 +1,28 @@
-"""What a method is given: forward and backward passes over one batch, counted where no method can miscount."""
+"""What a method is given: forward and backward passes over one batch, with no way to draw outside the seed."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
+from xtremor.robust.ball import Ball, LocalBall, Norm, Scope
+from xtremor.robust.divergence import divergence
+from xtremor.robust.methods.base import Perturbed
 from xtremor.robust.segments import Segments
 
+if TYPE_CHECKING:
+    from xtremor.robust.weights import Weights
 
-@dataclass
-class PassCounts:
-    """Passes over a whole batch; plain training is one of each per batch.
 
-    Attributes:
-        forward: forward passes.
-        backward_activations: backward passes down to the site (every backward pass is one).
-        backward_weights: backward passes that also form weight gradients.
-    """
+def _nothing() -> Weights:
+    from xtremor.robust.weights import Weights
 
-    forward: int = 0
-    backward_activations: int = 0
-    backward_weights: int = 0
-
-    def total(self) -> int:
-        """All passes, each counted 1 (plain training: 3)."""
-        return self.forward + self.backward_activations + self.backward_weights
-
-    def as_dict(self) -> dict[str, int]:
-        """The three counts by name."""
-        return asdict(self)
+    return Weights([])
 
 
 @dataclass
@@ -41,45 +32,108 @@ class Passes:
     Attributes:
         segments: rows of the batch; delta is (T, ``width``) over their real tokens.
         width: H, size of a vector at the site.
-        loss: delta or None -> mean loss over rows, a scalar with a graph.
+        run: delta or None -> outputs of the model, with a graph.
+        criterion: outputs -> mean loss over what counts, a scalar.
         generator: source of every random draw that a method makes; seeded anew for each batch.
         dropout_seed: what the model's own randomness is seeded with.
+        distributions: outputs -> the logits (N, C) of each kind of decision that the task asks for.
         share_dropout: draw the same dropout masks in every pass over this batch (Zhu et al. 2020, section
             3.3); otherwise each pass draws fresh ones.
+        unit: mean L2 norm of a vector at the site, which a relative radius is a share of.
+        special: (T,) bool, special tokens; None where they cannot be told.
         propagate: computes and accumulates weight gradients; ``Tensor.backward`` unless an accelerator scales.
-        counts: passes made so far, by this and earlier batches.
+        unsynchronised: context of a backward pass that another one of the step follows (several processes).
+        weights: of the model, for methods that move them.
     """
 
     segments: Segments
     width: int
-    loss: Callable[[Tensor | None], Tensor]
+    run: Callable[[Tensor | None], Any]
+    criterion: Callable[[Any], Tensor]
     generator: torch.Generator
     dropout_seed: int
+    distributions: Callable[[Any], list[Tensor]] = lambda outputs: [outputs.logits]
     share_dropout: bool = True
+    unit: float = 1.0
+    special: Tensor | None = None
     propagate: Callable[[Tensor], None] = torch.Tensor.backward
-    counts: PassCounts = field(default_factory=PassCounts)
+    unsynchronised: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    weights: Weights = field(default_factory=_nothing)
     _seeded: bool = False
 
-    def forward(self, delta: Tensor | None = None) -> Tensor:
-        """Mean loss of the batch with ``delta`` (T, H) added at the site; None means nothing is added."""
+    def outputs(self, delta: Tensor | None = None, masks: int = 0) -> Any:
+        """Outputs of the model with ``delta`` (T, H) added at the site; None means nothing is added.
+
+        ``masks`` numbers the dropout masks where they are shared: passes of one number have the same.
+        """
         if self.share_dropout or not self._seeded:
-            torch.manual_seed(self.dropout_seed)
+            torch.manual_seed(self.dropout_seed + masks)
             self._seeded = True
-        self.counts.forward += 1
-        return self.loss(delta)
+        return self.run(delta)
+
+    def forward(self, delta: Tensor | None = None) -> Tensor:
+        """Mean loss of the batch with ``delta`` (T, H) added at the site."""
+        return self.criterion(self.outputs(delta))
+
+    def look(self, delta: Tensor | None = None) -> Tensor:
+        """The same without a graph."""
+        with torch.no_grad():
+            return self.forward(delta)
+
+    def outputs_without_graph(self) -> Any:
+        """Outputs of the unperturbed model without a graph."""
+        with torch.no_grad():
+            return self.outputs()
+
+    def divergence(self, outputs: Any, reference: Any, symmetric: bool = True, fixed: bool = False) -> Tensor:
+        """KL(reference | outputs), or KL both ways added; mean over the task's decisions, in float32.
+
+        With ``fixed`` no gradient goes into the reference.
+        """
+        return divergence(self.distributions(outputs), self.distributions(reference), symmetric, fixed)
 
     def gradient(self, loss: Tensor, delta: Tensor) -> Tensor:
         """Gradient of ``loss`` in ``delta`` alone, float32; no weight gradient is formed or touched."""
-        self.counts.backward_activations += 1
         return torch.autograd.grad(loss, delta)[0].float()
 
-    def backward(self, loss: Tensor) -> None:
-        """Add the weight gradients of ``loss`` to the parameters' ``.grad`` (and delta's, if it asks for one)."""
-        self.counts.backward_activations += 1
-        self.counts.backward_weights += 1
-        self.propagate(loss)
+    def backward(self, loss: Tensor, last: bool = True) -> None:
+        """Add the weight gradients of ``loss`` to the parameters' ``.grad`` (and delta's, if it asks for one).
+
+        ``last`` says whether it is the step's last backward pass: processes exchange gradients once.
+        """
+        if last:
+            self.propagate(loss)
+        else:
+            with self.unsynchronised():
+                self.propagate(loss)
+
+    def left(self, delta: Tensor) -> Tensor:
+        """(T, H) float32: the gradient that the last backward pass left in ``delta``.
+
+        Raises RuntimeError where there is none, so that a run that perturbs nothing cannot go unnoticed.
+        """
+        if delta.grad is None:
+            raise RuntimeError("the backward pass left no gradient at the site: nothing was perturbed")
+        return delta.grad.float()
+
+    def ball(self, method: Perturbed) -> LocalBall:
+        """The method's ball over the tokens of this batch, its radius in the units of the site."""
+        typical = self.unit / self.width**0.5 if method.norm == "linf" else self.unit
+        radius = method.radius * typical if method.relative else method.radius
+        free = None
+        if method.spare_special:
+            if self.special is None:
+                raise RuntimeError("spare_special: the special tokens of this batch are not known")
+            free = (~self.special).float().unsqueeze(1)
+        ball = Ball(radius, cast(Norm, method.norm), cast(Scope, method.scope))
+        return LocalBall(ball, self.segments, self.width, self.generator, free)
 
     def zeros(self) -> Tensor:
         """A delta of zeros (T, H), float32."""
         lengths = self.segments.lengths
         return torch.zeros(self.segments.row_of_token.numel(), self.width, device=lengths.device)
+
+    def uniform(self) -> Tensor:
+        """(T, H): entries uniform in [-1, 1]."""
+        drawn = torch.rand(self.segments.row_of_token.numel(), self.width, generator=self.generator)
+        return (2 * drawn - 1).to(self.segments.lengths.device)

@@ -14,10 +14,18 @@ class Segments:
     """Which row each of T real tokens belongs to; padding does not exist here.
 
     Attributes:
-        lengths: (B,) int64, tokens of each row; every row has at least one.
+        lengths: (B,) int64, tokens of each row.
+        columns: (T,) int64, where each token lies in its padded row; None is the right-padded order.
     """
 
     lengths: Tensor
+    columns: Tensor | None = None
+
+    @staticmethod
+    def from_mask(mask: Tensor) -> Segments:
+        """Rows as an attention mask (B, L) tells them: padded left, right, or with holes."""
+        real = mask.bool()
+        return Segments(real.sum(1), real.nonzero()[:, 1])
 
     @property
     def count(self) -> int:
@@ -40,7 +48,9 @@ class Segments:
         return self.lengths[self.row_of_token]
 
     def positions(self, width: int) -> Tensor:
-        """(T,) int64: where each token lies in a right-padded (B, ``width``) matrix, flattened."""
+        """(T,) int64: where each token lies in a padded (B, ``width``) matrix, flattened."""
+        if self.columns is not None:
+            return self.row_of_token * width + self.columns
         tokens = torch.arange(self.row_of_token.numel(), device=self.lengths.device)
         return self.row_of_token * width + tokens - self.starts[self.row_of_token]
 
@@ -50,7 +60,7 @@ class Segments:
         return flat.index_copy(0, self.positions(width), values).view(self.count, width, -1)
 
     def unpad(self, padded: Tensor) -> Tensor:
-        """(B, L, H) -> (T, H): the real tokens of a right-padded tensor."""
+        """(B, L, H) -> (T, H): the real tokens of a padded tensor."""
         return padded.flatten(0, 1).index_select(0, self.positions(padded.shape[1]))
 
     def sum_to_tokens(self, values: Tensor) -> Tensor:

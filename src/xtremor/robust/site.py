@@ -64,6 +64,14 @@ class Site:
             )
 
 
+def word_embeddings(model: nn.Module) -> Site:
+    """The word-embedding table as a site; raises UserError where the model has none."""
+    words: Any = getattr(model, "get_input_embeddings", lambda: None)()
+    if not isinstance(words, nn.Module):
+        raise UserError(f"--site word: {type(model).__name__} has no word-embedding table")
+    return Site(words, "word")
+
+
 def embedding_block(model: nn.Module) -> Site:
     """The embedding block (token, position and type embeddings, LayerNorm, dropout) as a site.
 

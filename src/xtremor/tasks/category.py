@@ -43,6 +43,10 @@ class Category(Protocol):
         """Mean loss over the targets that count, float32; per-token targets come padded, (B, L)."""
         ...
 
+    def distributions(self, outputs: Any, targets: Tensor) -> list[Tensor]:
+        """Logits (N, C) of each kind of decision that the loss is about, for divergences between predictions."""
+        ...
+
     def predict(
         self,
         model: nn.Module,

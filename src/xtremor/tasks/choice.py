@@ -62,15 +62,28 @@ def loss(outputs: Any, targets: Tensor) -> Tensor:
         outputs: logits of all inputs, in any shape; the choices of an item stand one after another.
         targets: (I, 2), the right choice and the number of choices.
     """
-    import torch
     from torch.nn.functional import cross_entropy
+
+    return cross_entropy(_by_item(outputs, targets, float("-inf")), targets[:, 0])
+
+
+def distributions(outputs: Any, targets: Tensor) -> list[Tensor]:
+    """The choices of each item."""
+    from xtremor.robust.divergence import ABSENT
+
+    return [_by_item(outputs, targets, ABSENT)]
+
+
+def _by_item(outputs: Any, targets: Tensor, absent: float) -> Tensor:
+    """(I, most choices) float32: logits, ``absent`` where an item has fewer."""
+    import torch
 
     from xtremor.robust.segments import Segments
 
-    scores, (right, sizes) = outputs.logits.float().flatten(), targets.unbind(1)
+    scores, sizes = outputs.logits.float().flatten(), targets[:, 1]
     shape = (len(sizes), int(sizes.max()))
-    absent = torch.full((shape[0] * shape[1],), -torch.inf, device=scores.device)
-    return cross_entropy(absent.index_copy(0, Segments(sizes).positions(shape[1]), scores).view(shape), right)
+    empty = torch.full((shape[0] * shape[1],), absent, device=scores.device)
+    return empty.index_copy(0, Segments(sizes).positions(shape[1]), scores).view(shape)
 
 
 def predict(

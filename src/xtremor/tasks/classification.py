@@ -49,6 +49,11 @@ def loss(outputs: Any, targets: Tensor) -> Tensor:
     return cross_entropy(outputs.logits.float(), targets)
 
 
+def distributions(outputs: Any, targets: Tensor) -> list[Tensor]:
+    """The classes of each row."""
+    return [outputs.logits]
+
+
 def predict(
     model: nn.Module,
     tokenizer: Any,

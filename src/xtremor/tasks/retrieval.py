@@ -80,8 +80,21 @@ class DualEncoder:
             outputs: with ``last_hidden_state`` (2U, L, H), inputs of a pair one after the other.
             targets: (U, 3) as `featurize` makes them.
         """
+        from torch.nn.functional import cross_entropy
+
+        scores = self._scores(outputs, targets, float("-inf"))
+        return cross_entropy(scores, scores.new_tensor(range(len(scores)), dtype=targets.dtype))
+
+    def distributions(self, outputs: Any, targets: Tensor) -> list[Tensor]:
+        """The passages of the batch, for each query."""
+        from xtremor.robust.divergence import ABSENT
+
+        return [self._scores(outputs, targets, ABSENT)]
+
+    def _scores(self, outputs: Any, targets: Tensor, absent: float) -> Tensor:
+        """(U, U) float32: cosines of queries and passages over the temperature, ``absent`` for another's own text."""
         import torch
-        from torch.nn.functional import cross_entropy, normalize
+        from torch.nn.functional import normalize
 
         hidden: Tensor = outputs.last_hidden_state
         # Cosines over a temperature of 0.01 need more than the three digits of bf16.
@@ -93,7 +106,7 @@ class DualEncoder:
             scores = queries @ passages.T / self.temperature
             same = targets[:, 0, None] == targets[None, :, 0]
             own = torch.eye(len(targets), dtype=torch.bool, device=hidden.device)
-            return cross_entropy(scores.masked_fill(same & ~own, -torch.inf), own.nonzero()[:, 1])
+            return scores.masked_fill(same & ~own, absent)
 
     def guess_loss(self, features: Features) -> float:
         """Logarithm of the passages of a batch: none is better than another."""

@@ -55,17 +55,26 @@ def loss(outputs: Any, targets: Tensor) -> Tensor:
         outputs: start_logits and end_logits (B, L).
         targets: (B, 3), see `featurize`.
     """
-    import torch
     from torch.nn.functional import cross_entropy
 
-    first, last, lengths = targets.unbind(1)
+    begin, end = _of_tokens(outputs, targets, float("-inf"))
+    return (cross_entropy(begin, targets[:, 0]) + cross_entropy(end, targets[:, 1])) / 2
+
+
+def distributions(outputs: Any, targets: Tensor) -> list[Tensor]:
+    """Begin and end over the real tokens of each row."""
+    from xtremor.robust.divergence import ABSENT
+
+    return _of_tokens(outputs, targets, ABSENT)
+
+
+def _of_tokens(outputs: Any, targets: Tensor, absent: float) -> list[Tensor]:
+    """Logits of begin and end (B, L) float32, ``absent`` on padding."""
+    import torch
+
     begin, end = outputs.start_logits.float(), outputs.end_logits.float()
-    padding = torch.arange(begin.shape[1], device=begin.device) >= lengths.unsqueeze(1)
-    found = [
-        cross_entropy(logits.masked_fill(padding, -torch.inf), target)
-        for logits, target in ((begin, first), (end, last))
-    ]
-    return (found[0] + found[1]) / 2
+    padding = torch.arange(begin.shape[1], device=begin.device) >= targets[:, 2].unsqueeze(1)
+    return [logits.masked_fill(padding, absent) for logits in (begin, end)]
 
 
 def best_spans(begin: Tensor, end: Tensor, may_start: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -162,6 +162,11 @@ def loss(outputs: Any, targets: Tensor) -> Tensor:
     return cross_entropy(outputs.logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
 
 
+def distributions(outputs: Any, targets: Tensor) -> list[Tensor]:
+    """The tags of each token that has one."""
+    return [outputs.logits[targets != IGNORED]]
+
+
 def predict(
     model: nn.Module,
     tokenizer: Any,

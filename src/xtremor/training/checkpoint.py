@@ -13,12 +13,19 @@ from torch import Tensor, nn
 
 from xtremor.errors import UserError
 from xtremor.paths import atomic_file
+from xtremor.robust.methods.base import Runner
 
 NAME = "checkpoint.safetensors"
 
 
-def save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Write trainable weights, AdamW moments and ``state`` (JSON values; ``update`` among them)."""
+def save(
+    folder: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: dict[str, Any],
+    method: dict[str, Tensor] | None = None,
+) -> None:
+    """Write trainable weights, AdamW moments, the method's tensors and ``state`` (JSON values; ``update`` among them)."""
     from safetensors.torch import save_file
 
     tensors: dict[str, Tensor] = {}
@@ -27,11 +34,14 @@ def save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state
             tensors[f"weight/{name}"] = parameter.detach().contiguous()
             for key, value in optimizer.state.get(parameter, {}).items():
                 tensors[f"{key}/{name}"] = torch.as_tensor(value).contiguous()
+    tensors |= {f"method/{name}": tensor.contiguous() for name, tensor in (method or {}).items()}
     with atomic_file(folder / NAME) as temporary:
         save_file(tensors, temporary, metadata={"state": json.dumps(state)})
 
 
-def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+def load(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, runner: Runner | None = None
+) -> dict[str, Any] | None:
     """Put a checkpoint's weights and moments in place and return its state; None where there is no checkpoint."""
     from safetensors import safe_open
 
@@ -41,7 +51,7 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> di
     with _explained(path), safe_open(path, "pt") as opened:
         state = _state(opened)
         names = set(opened.keys())
-        moments = {key.partition("/")[0] for key in names} - {"weight"}
+        moments = {key.partition("/")[0] for key in names} - {"weight", "method"}
         for name, parameter in model.named_parameters():
             if not parameter.requires_grad:
                 continue
@@ -53,6 +63,9 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> di
                 optimizer.state[parameter] = {
                     key: opened.get_tensor(f"{key}/{name}").to(parameter.device) for key in moments
                 }
+        if runner is not None:
+            kept = [name for name in names if name.startswith("method/")]
+            runner.load_state({name.partition("/")[2]: opened.get_tensor(name) for name in kept})
     return state
 
 

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from xtremor.errors import UserError
-from xtremor.robust.registry import MethodSettings
+from xtremor.robust.methods.base import Method
+from xtremor.robust.methods.plain import Plain
+from xtremor.robust.registry import method_of
 from xtremor.tasks.embedding import TEMPERATURE, Embedding
 from xtremor.training.controls import Controls
 from xtremor.training.lora import LoraSettings
@@ -48,7 +50,7 @@ class TrainSettings:
 
     task: str
     encoder: str = "starter"
-    method: MethodSettings = field(default_factory=MethodSettings)
+    method: Method = field(default_factory=Plain)
     seed: int = 1
     epochs: float = 2.0
     batch_size: int = 32
@@ -128,7 +130,7 @@ class TrainSettings:
         vectors = {each.name: recorded[each.name] for each in fields(Embedding) if each.name in recorded}
         return TrainSettings(
             **{name: value for name, value in recorded.items() if name in own},
-            method=MethodSettings(**recorded["method"]),
+            method=method_of(recorded["method"]),
             controls=Controls(**controls),
             lora=LoraSettings.from_dict(recorded),
             embedding=Embedding(**vectors) if vectors else None,

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from xtremor.console import Progress, say
 from xtremor.errors import UserError
 from xtremor.paths import atomic_file, explained
-from xtremor.robust.methods import Method, Plain
-from xtremor.robust.passes import PassCounts
+from xtremor.robust.counter import PassCounts
+from xtremor.robust.methods import Plain
+from xtremor.robust.methods.base import Runner
 from xtremor.training import checkpoint
 from xtremor.training.batches import Epochs
 from xtremor.training.config import TrainSettings, derived_seed
@@ -66,12 +67,14 @@ class Step(Protocol):
 
     Attributes:
         model: what is trained.
+        runner: the method at work.
         counts: passes made so far.
         lengths: (U,) tokens of each unit.
         weights: (U,) targets of each unit that count in the mean loss of a batch.
     """
 
     model: nn.Module
+    runner: Runner
     counts: PassCounts
 
     @property
@@ -81,7 +84,7 @@ class Step(Protocol):
     def weights(self) -> np.ndarray: ...
 
     def run(
-        self, units: np.ndarray, update: int, part: int, weight: float, method: Method | None = None
+        self, units: np.ndarray, update: int, part: int, weight: float, method: Runner | None = None
     ) -> tuple[Tensor, int]:
         """Add ``weight`` times the gradient of the mean loss over ``units``; return the loss and the real tokens.
 
@@ -109,7 +112,8 @@ class Loop:
     """Trains ``step.model`` in place.
 
     Nothing random is carried from update to update: order, dropout and perturbation are functions of the seed and
-    the update number, so that weights, AdamW moments and the number of updates are the whole state of a run.
+    the update number, so that weights, AdamW moments, what a method averages, and the number of updates are the whole
+    state of a run.
 
     Args:
         step: computes a batch's gradients.
@@ -221,6 +225,8 @@ class Loop:
         done, of = (update + self.probe, self.probe) if probing else (update, self.updates - self.probe)
         set_rates(self.optimizer, rate_share(done, of, self.settings.warmup))
         self.optimizer.step()
+        if not probing:
+            self.step.runner.after_update()
         self.totals.update += 1
         self.totals.examples += len(rows)
         self.totals.tokens += tokens
@@ -247,14 +253,14 @@ class Loop:
 
     def _save(self) -> None:
         state = {**vars(self.totals), "counts": self.step.counts.as_dict(), "threads": torch.get_num_threads()}
-        checkpoint.save(self.folder, self.step.model, self.optimizer, state)
+        checkpoint.save(self.folder, self.step.model, self.optimizer, state, self.step.runner.state())
 
     def _resume(self) -> None:
         if self.probe:
             saved = checkpoint.peek(self.folder)
             if saved is not None and saved["update"] > self.probe:
                 self._end_probe()
-        state = checkpoint.load(self.folder, self.step.model, self.optimizer)
+        state = checkpoint.load(self.folder, self.step.model, self.optimizer, self.step.runner)
         if state is None:
             with explained(self.folder):
                 (self.folder / LOG).write_text("", encoding="utf-8")

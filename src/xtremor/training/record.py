@@ -6,13 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from xtremor import machine
-from xtremor.robust.registry import expected_passes
 from xtremor.training.config import TrainSettings
 from xtremor.training.folder import FORMAT
 
 if TYPE_CHECKING:
     from xtremor.encoders.load import LoadReport
-    from xtremor.robust.passes import PassCounts
+    from xtremor.robust.counter import PassCounts
     from xtremor.training.embeddings import CompactEmbedding
     from xtremor.training.loop import Totals
 
@@ -25,8 +24,12 @@ def common_record(
     counts: PassCounts,
     table: CompactEmbedding,
     device: Any,
+    below: float = 0.0,
 ) -> dict[str, Any]:
-    """Method, seed, settings, encoder, loss, counts, command, versions and machine; ``rows`` were trained on."""
+    """Method, seed, settings, encoder, loss, counts, command, versions and machine.
+
+    ``rows`` were trained on; ``below`` is the share of the layers that lie below the method's site.
+    """
     import torch
 
     return {
@@ -42,7 +45,7 @@ def common_record(
             "examples": totals.examples,
             "tokens": totals.tokens,
             **counts.as_dict(),
-            "passes_relative_to_plain": expected_passes(settings.method) / 3,
+            "passes_relative_to_plain": settings.method.expected_passes(below) / 3,
         },
         "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
         "command": machine.command_line(),

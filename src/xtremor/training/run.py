@@ -281,7 +281,7 @@ def fit(
     model.train()
     step = BatchStep(
         model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
-        accelerator, full.weight,
+        accelerator, full.weight, prepared.tokenizer.all_special_ids,
     )  # fmt: skip
     # Not before: what is refused up to here leaves no folder behind.
     folder.claim(identity)
@@ -291,7 +291,7 @@ def fit(
     full.to(accelerator.device)
     expand(model, full, table)
     return {
-        **common_record(settings, prepared.examples, report, totals, step.counts, table, accelerator.device),
+        **common_record(settings, prepared.examples, report, totals, step.counts, table, accelerator.device, step.sited.below),
         "task": prepared.card.name,
         "category": prepared.card.category,
         "texts": prepared.texts,

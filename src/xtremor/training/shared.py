@@ -8,8 +8,9 @@ from typing import cast
 import numpy as np
 from torch import Tensor, nn
 
-from xtremor.robust.methods import Method
-from xtremor.robust.passes import PassCounts
+from xtremor.robust.counter import PassCounts
+from xtremor.robust.methods.base import Runner
+from xtremor.robust.passes import Passes
 from xtremor.training.step import BatchStep
 
 # A pooler is part of the head: it is what makes an input one vector for the task's sake.
@@ -84,26 +85,51 @@ def _parts(base: nn.Module) -> list[str]:
     return [name for name in names if name != POOLER]
 
 
+class Runners:
+    """The methods at work on the models of several tasks, for what a loop asks of one."""
+
+    def __init__(self, each: Sequence[Runner]) -> None:
+        self.each = each
+
+    def step(self, passes: Passes) -> Tensor:
+        """Never asked: a batch is of one task."""
+        raise NotImplementedError
+
+    def after_update(self) -> None:
+        """Tell all."""
+        for runner in self.each:
+            runner.after_update()
+
+    def state(self) -> dict[str, Tensor]:
+        """All tensors, numbered by task."""
+        return {f"{at}/{name}": held for at, each in enumerate(self.each) for name, held in each.state().items()}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Give everyone his own."""
+        for at, each in enumerate(self.each):
+            own = f"{at}/"
+            each.load_state({name[len(own) :]: held for name, held in tensors.items() if name.startswith(own)})
+
+
 class MixedStep:
     """Batches of several tasks; a batch is of one. Units are numbered through all tasks.
 
     Args:
         model: whose models the steps train.
-        steps: of the tasks, in their order. From now on they count their passes together.
+        steps: of the tasks, in their order, which count their passes together.
     """
 
     def __init__(self, model: SharedEncoder, steps: Sequence[BatchStep]) -> None:
         self.model: nn.Module = model
         self.steps = steps
-        self.counts = PassCounts()
-        for step in steps:
-            step.counts = self.counts
+        self.counts: PassCounts = steps[0].counts
+        self.runner: Runner = Runners([step.runner for step in steps])
         self.lengths = np.concatenate([step.lengths for step in steps])
         self.weights = np.concatenate([step.weights for step in steps])
         self.offsets = np.concatenate([[0], np.cumsum([len(step.weights) for step in steps])])
 
     def run(
-        self, units: np.ndarray, update: int, part: int, weight: float, method: Method | None = None
+        self, units: np.ndarray, update: int, part: int, weight: float, method: Runner | None = None
     ) -> tuple[Tensor, int]:
         """As `BatchStep.run`; all units are of one task."""
         task = int(np.searchsorted(self.offsets, units[0], side="right")) - 1

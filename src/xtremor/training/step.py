@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from xtremor.robust.counter import PassCounter, PassCounts
 from xtremor.robust.methods import Method
-from xtremor.robust.passes import PassCounts, Passes
-from xtremor.robust.registry import MethodSettings, build
-from xtremor.robust.site import Site, embedding_block, mean_norm
+from xtremor.robust.methods.base import Runner
+from xtremor.robust.passes import Passes
+from xtremor.robust.segments import Segments
+from xtremor.robust.sited import SitedModel, unit_of
+from xtremor.robust.weights import Weights
 from xtremor.tasks.category import Category
 from xtremor.tasks.features import IGNORED, Features
 from xtremor.training.config import derived_seed
 from xtremor.training.embeddings import CompactEmbedding
 from xtremor.training.ragged import PaddedView, padded_view
 
-# Rows whose embedding-block output measures the mean norm that a relative radius at that site refers to.
+# Rows whose vectors measure the mean norm that a relative radius refers to where the site is not the table.
 NORM_ROWS = 64
 
 
@@ -35,11 +38,13 @@ class BatchStep:
         table: those word embeddings.
         features: of the training set.
         category: gives the loss.
-        method: settings of the robust method.
+        method: the robust method.
         seed: of the run.
         pad_token: id used on padding.
         accelerator: an ``accelerate.Accelerator``: device, autocast and backward.
         full: all rows of the word-embedding table (V, H); a relative radius is relative to their mean norm.
+        special: ids of special tokens.
+        counts: passes are added to; by default its own, counted by hooks on the model.
     """
 
     def __init__(
@@ -48,27 +53,25 @@ class BatchStep:
         table: CompactEmbedding,
         features: Features,
         category: Category,
-        method: MethodSettings,
+        method: Method,
         seed: int,
         pad_token: int,
         accelerator: Any,
         full: Tensor,
+        special: Sequence[int] = (),
+        counts: PassCounts | None = None,
     ) -> None:
         self.model, self.table, self.features, self.category = model, table, features, category
         self.seed, self.pad_token, self.accelerator = seed, pad_token, accelerator
-        self.words = Site(table, "word")
-        self.block = embedding_block(model) if method.site == "embeddings" else None
-        self.share_dropout = method.dropout == "shared"
-        self.counts = PassCounts()
-        self.width = table.weight.shape[1] if self.block is None else self._block_output(1).shape[1]
-        if method.name == "plain":
-            unit = 0.0
-        elif self.block is None:
-            unit = mean_norm(full)
-        else:
-            unit = mean_norm(self._block_output(NORM_ROWS))
-        self.unit = unit
-        self.method = build(method, unit, self.width)
+        self.settings, self.special = method, torch.tensor(sorted(special), device=accelerator.device)
+        self.sited = SitedModel(model, method)
+        self.counts = PassCounter(model).counts if counts is None else counts
+        sample = self._sample
+        self.width = table.weight.shape[1]
+        if self.sited.depth is not None or self.sited.block is not None:
+            self.width = self.sited.vectors(*sample(1)).shape[1]
+        self.unit = unit_of(self.sited, full, lambda: sample(NORM_ROWS)) if method.perturbs else 0.0
+        self.runner = method.bind(model)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -81,7 +84,7 @@ class BatchStep:
         return self.features.weights
 
     def run(
-        self, units: np.ndarray, update: int, part: int, weight: float, method: Method | None = None
+        self, units: np.ndarray, update: int, part: int, weight: float, method: Runner | None = None
     ) -> tuple[Tensor, int]:
         """Add ``weight`` times the gradient of the mean loss over ``units``; return the loss and the real tokens.
 
@@ -89,34 +92,51 @@ class BatchStep:
         """
         rows = self.features.rows.take(self.features.rows_of(units))
         view = padded_view(rows, self.pad_token, self.accelerator.device)
-        inputs = self.category.model_inputs(view.inputs)
         targets = self._targets(units, view)
         index = self.table.rows(view.tokens)
         vectors = self.table.weight.detach()[index].requires_grad_(self.table.weight.requires_grad)
-
-        def loss(delta: Tensor | None) -> Tensor:
-            at_words = delta if self.block is None else None
-            with contextlib.ExitStack() as stack:
-                stack.enter_context(self.words.override(view.segments, vectors, at_words))
-                if self.block is not None and delta is not None:
-                    stack.enter_context(self.block.override(view.segments, None, delta))
-                stack.enter_context(self.accelerator.autocast())
-                return self.category.loss(self.model(**inputs), targets)
-
+        run = self.sited.over(view.segments, self._call(view), vectors)
         passes = Passes(
             segments=view.segments,
             width=self.width,
-            loss=loss,
+            run=run,
+            criterion=lambda outputs: self.category.loss(outputs, targets),
+            distributions=lambda outputs: self.category.distributions(outputs, targets),
             generator=torch.Generator().manual_seed(derived_seed(self.seed, "delta", update, part)),
             dropout_seed=derived_seed(self.seed, "dropout", update, part),
-            share_dropout=self.share_dropout,
+            share_dropout=self.settings.shares_dropout,
+            unit=self.unit,
+            special=torch.isin(view.tokens, self.special),
             propagate=lambda value: self.accelerator.backward(value * weight),
-            counts=self.counts,
+            weights=self._weights(index, vectors),
         )
-        trained = (method or self.method).step(passes)
-        if vectors.grad is not None:
-            self._scatter(index, vectors.grad)
+        trained = (method or self.runner).step(passes)
+        run.finish()
+        passes.weights.settle()
         return trained, view.tokens.numel()
+
+    def _call(self, view: PaddedView) -> Callable[[], Any]:
+        """Runs the model over padded rows."""
+        inputs = self.category.model_inputs(view.inputs)
+
+        def call() -> Any:
+            with self.accelerator.autocast():
+                return self.model(**inputs)
+
+        return call
+
+    def _weights(self, index: Tensor, vectors: Tensor) -> Weights:
+        """The trained weights; the gradient of looked-up vectors belongs to the table."""
+
+        def settle() -> None:
+            if vectors.grad is not None:
+                self._scatter(index, vectors.grad)
+                vectors.grad = None
+
+        def refresh() -> None:
+            vectors.data.copy_(self.table.weight.detach()[index])
+
+        return Weights([each for each in self.model.parameters() if each.requires_grad], settle, refresh)
 
     def _targets(self, units: np.ndarray, view: PaddedView) -> Tensor:
         """Targets as the loss takes them: (U, ...), or those of tokens padded with IGNORED to (B, L)."""
@@ -133,22 +153,8 @@ class BatchStep:
             self.table.weight.grad = torch.zeros_like(self.table.weight)
         self.table.weight.grad.index_add_(0, index, gradient)
 
-    @torch.no_grad()
-    def _block_output(self, rows: int) -> Tensor:
-        """(T, H): output of the embedding block on the first training rows, without dropout."""
-        assert self.block is not None
+    def _sample(self, rows: int) -> tuple[Segments, Callable[[], Any]]:
+        """The first training rows, and what runs the model over them."""
         batch = self.features.rows.take(np.arange(min(rows, len(self.features.rows))))
         view = padded_view(batch, self.pad_token, self.accelerator.device)
-        seen: list[Tensor] = []
-
-        def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-            seen.append(output[0] if isinstance(output, tuple) else output)
-
-        handle = self.block.module.register_forward_hook(keep)
-        training = self.model.training
-        try:
-            self.model.eval()(**self.category.model_inputs(view.inputs))
-        finally:
-            handle.remove()
-            self.model.train(training)
-        return view.segments.unpad(seen[0])
+        return view.segments, self._call(view)

@@ -1,0 +1,107 @@
+"""A model with the place where a method perturbs it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xtremor.robust.depth import AtDepth, find_depth, first
+from xtremor.robust.methods.base import Method
+from xtremor.robust.segments import Segments
+from xtremor.robust.site import Site, embedding_block, mean_norm, word_embeddings
+
+
+class SitedModel:
+    """Where a method perturbs a model, and how large vectors are there.
+
+    Args:
+        model: a Hugging Face model.
+        method: says at which site.
+
+    Attributes:
+        below: share of the layers that is passed once a batch, whatever the method does above.
+
+    Raises:
+        UserError: the model has no such site.
+    """
+
+    def __init__(self, model: nn.Module, method: Method) -> None:
+        self.model, self.share_dropout = model, method.shares_dropout
+        self.words = word_embeddings(model)
+        self.block = embedding_block(model) if method.at == "embeddings" else None
+        self.depth = find_depth(model, method.at) if method.at not in ("word", "embeddings") else None
+        self.below = 0.0 if self.depth is None else self.depth.share
+
+    @torch.no_grad()
+    def vectors(self, segments: Segments, call: Callable[[], Any]) -> Tensor:
+        """(T, H): what the site puts out without dropout when ``call`` runs the model."""
+        module = self.model.get_submodule(self.depth.module) if self.depth is not None else self._site().module
+        seen: list[Tensor] = []
+        handle = module.register_forward_hook(lambda module, inputs, output: seen.append(first(output)))
+        training = self.model.training
+        try:
+            self.model.eval()
+            call()
+        finally:
+            handle.remove()
+            self.model.train(training)
+        return segments.unpad(seen[-1])
+
+    def _site(self) -> Site:
+        return self.words if self.block is None else self.block
+
+    def over(self, segments: Segments, call: Callable[[], Any], vectors: Tensor | None = None) -> BatchRun:
+        """The model over one batch.
+
+        Args:
+            segments: rows of the batch.
+            call: runs the model.
+            vectors: (T, H), takes the place of the word embeddings' own output.
+        """
+        return BatchRun(self, segments, call, vectors)
+
+
+class BatchRun:
+    """The model over one batch as a function of delta (T, H); see `SitedModel.over`."""
+
+    def __init__(
+        self, sited: SitedModel, segments: Segments, call: Callable[[], Any], vectors: Tensor | None = None
+    ) -> None:
+        self.sited, self.segments, self.call, self.vectors = sited, segments, call, vectors
+        depth = sited.depth
+        self.deep = None if depth is None else AtDepth(sited.model, depth, segments, sited.share_dropout)
+
+    def __call__(self, delta: Tensor | None) -> Any:
+        """Outputs with ``delta`` added at the site."""
+        sited, at_words = self.sited, self.sited.block is None and self.deep is None
+        with contextlib.ExitStack() as stack:
+            if self.vectors is not None or (at_words and delta is not None):
+                shift = delta if at_words else None
+                stack.enter_context(sited.words.override(self.segments, self.vectors, shift))
+            if sited.block is not None and delta is not None:
+                stack.enter_context(sited.block.override(self.segments, None, delta))
+            if self.deep is not None:
+                stack.enter_context(self.deep.override(delta))
+            return self.call()
+
+    def finish(self) -> None:
+        """Bring what is left of the step's gradient to the weights; called once after the method's step."""
+        if self.deep is not None:
+            self.deep.finish()
+
+
+def unit_of(sited: SitedModel, table: Tensor, sample: Callable[[], tuple[Segments, Callable[[], Any]]]) -> float:
+    """Mean L2 norm of a vector at the site: over all rows of the table, or elsewhere over a sample of inputs.
+
+    Args:
+        sited: the model.
+        table: (V, H), all word embeddings.
+        sample: gives rows and what runs the model over them.
+    """
+    if sited.block is None and sited.depth is None:
+        return mean_norm(table)
+    return mean_norm(sited.vectors(*sample()))
