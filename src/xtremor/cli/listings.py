@@ -48,7 +48,10 @@ def methods(*, json_: JSON = False) -> None:
             "what": each.title,
             "trained on": each.rule,
             "passes": each.cost,
-            "defaults": ", ".join(f"{key} {value:g}" for key, value in DEFAULTS[each.name].items()),
+            "defaults": ", ".join(
+                f"{key} {value if isinstance(value, str) else format(value, 'g')}"
+                for key, value in DEFAULTS[each.name].items()
+            ),
             "source": each.source,
         }
         for each in METHODS.values()

@@ -11,6 +11,7 @@ from xtremor.cli.options import check_threads
 from xtremor.errors import UserError
 
 if TYPE_CHECKING:
+    from xtremor.cli.substitution import SubstitutionOptions
     from xtremor.robust.registry import MethodSettings
     from xtremor.tasks.base import TaskCard
     from xtremor.training.config import TrainSettings
@@ -54,9 +55,9 @@ class BallOptions:
 class MethodOptions:
     """The method's own settings."""
 
-    method: Annotated[str, Parameter(help="plain, noise, pgd, freelb or noise-k (`xtremor methods` explains).")] = (
-        "plain"
-    )
+    method: Annotated[
+        str, Parameter(help="plain, noise, pgd, freelb, noise-k or rsda (`xtremor methods` explains).")
+    ] = "plain"
     steps: Annotated[int | None, Parameter(help="K of pgd (default 1), freelb and noise-k (default 2).")] = None
     step_size: Annotated[float | None, Parameter(help="Ascent step as a share of the radius (default 2.5 / K).")] = None
     start: Annotated[
@@ -64,12 +65,13 @@ class MethodOptions:
     ] = None
     draws: Annotated[int, Parameter(help="Draws that noise averages over.")] = 1
 
-    def settings(self, ball: BallOptions) -> MethodSettings:
+    def settings(self, ball: BallOptions, substitution: SubstitutionOptions | None = None) -> MethodSettings:
         """Checked settings of the method."""
         from xtremor.robust.registry import MethodSettings
 
         own = {name: getattr(self, name) for name in ("steps", "step_size", "start", "draws")}
-        return MethodSettings(name=self.method, **ball.as_dict(), **own)
+        words = {} if substitution is None else substitution.as_dict()
+        return MethodSettings(name=self.method, **ball.as_dict(), **own, **words)
 
 
 @Parameter(name="*", group=TRAINING)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xtremor.errors import UserError, nearest, unknown
+from xtremor.robust.substitution.settings import Substitution
 
 if TYPE_CHECKING:
     from xtremor.robust.methods import Method
@@ -58,6 +61,7 @@ class MethodSettings:
         draws: m of noise.
         site: ``word`` (word embeddings) or ``embeddings`` (output of the embedding block, after its LayerNorm).
         dropout: ``shared`` (one mask for all passes over a batch) or ``fresh``.
+        neighbours, min_similarity, english_only, protect, copies, apart: of rsda; see `Substitution`.
     """
 
     name: str = "plain"
@@ -71,6 +75,12 @@ class MethodSettings:
     draws: int = 1
     site: str = "word"
     dropout: str = "shared"
+    neighbours: str | None = None
+    min_similarity: float | None = None
+    english_only: bool = False
+    protect: str | None = None
+    copies: int = 1
+    apart: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in METHODS:
@@ -93,6 +103,8 @@ class MethodSettings:
             if size is not None and not (math.isfinite(size) and size >= 0):
                 raise UserError(f"{option} must be a number of at least 0, not {size}")
         self._refuse_unread()
+        # Checks itself.
+        _ = self.substitution
 
     def _refuse_unread(self) -> None:
         read = METHODS[self.name].options
@@ -101,6 +113,14 @@ class MethodSettings:
             if each.name != "name" and changed and each.name not in read:
                 takes = ", ".join(map(_option, read)) or "no options"
                 raise UserError(f"{_option(each.name)} means nothing to the method '{self.name}', which takes {takes}")
+
+    @property
+    def substitution(self) -> Substitution | None:
+        """The settings of word substitution; None for the other methods."""
+        if self.name != "rsda":
+            return None
+        stated = {each.name: getattr(self, each.name) for each in fields(Substitution)}
+        return Substitution(**{name: value for name, value in stated.items() if value is not None})
 
     def resolved(self) -> MethodSettings:
         """The same with the method's own defaults filled in."""
@@ -132,6 +152,12 @@ class MethodSettings:
             "dropout": settings.dropout,
             "step_size": f"step{settings.step_size:g}" if settings.step_size is not None else "",
             "start": f"start{settings.start:g}" if settings.start is not None else "",
+            "neighbours": _file_label(settings.neighbours),
+            "min_similarity": f"cos{settings.min_similarity:g}" if settings.min_similarity is not None else "",
+            "english_only": "english",
+            "protect": f"protect-{_file_label(settings.protect)}",
+            "copies": f"x{settings.copies}",
+            "apart": "apart",
         }
         return "-".join(
             [label, *(text for key, text in parts.items() if getattr(settings, key) != getattr(usual, key))]
@@ -145,7 +171,15 @@ class MethodSettings:
 
 def _option(name: str) -> str:
     """The option that a user types for a setting; ``relative`` is switched off by ``--absolute``."""
-    return "--absolute" if name == "relative" else f"--{name.replace('_', '-')}"
+    special = {"relative": "--absolute", "apart": "--substitute-apart"}
+    return special.get(name, f"--{name.replace('_', '-')}")
+
+
+def _file_label(named: str | None) -> str:
+    """A word for labels: ``none``, or a file's name with something that tells it from files of that name elsewhere."""
+    if named is None or named == "none":
+        return named or ""
+    return f"{Path(named).name.split('.')[0]}-{hashlib.sha256(named.encode()).hexdigest()[:4]}"
 
 
 _BALL = ("radius", "relative", "norm", "scope", "site", "dropout")
@@ -189,6 +223,15 @@ METHODS: dict[str, MethodCard] = {
             (*_BALL, "steps", "step_size", "start"),
             "control for FreeLB: the same passes, norms and averaging",
         ),
+        MethodCard(
+            "rsda",
+            "word substitution (RS-DA), drawn anew in every epoch",
+            "loss(x'), every word of the text a draw from itself and up to 8 neighbours",
+            "3; copies make epochs longer",
+            lambda s: 3,
+            ("neighbours", "min_similarity", "english_only", "protect", "copies", "apart"),
+            "Huang et al. 2021, arXiv 2104.08645",
+        ),
     )
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -197,6 +240,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "pgd": {"radius": 0.003, "steps": 1, "start": 1.0},
     "freelb": {"radius": 0.003, "steps": 2, "start": 0.0},
     "noise-k": {"radius": 0.003, "steps": 2, "start": 0.0},
+    "rsda": {"neighbours": "embeddings", "min_similarity": 0.4, "protect": "default"},
 }
 
 
@@ -219,7 +263,8 @@ def build(settings: MethodSettings, unit: float, width: int) -> Method:
     from xtremor.robust.ball import Ball, Norm, Scope
 
     settings = settings.resolved()
-    if settings.name == "plain":
+    if settings.name in ("plain", "rsda"):
+        # What rsda changes is the text, before it is tokenised.
         return methods.Plain()
     if settings.radius is None:
         raise UserError(f"the method '{settings.name}' needs --radius")

@@ -119,6 +119,7 @@ class Loop:
         checkpoint_seconds: time between checkpoints; results do not depend on it.
         penalty: adds its gradient once an update, before clipping.
         order: which units every update takes; by default all of them in every epoch.
+        probed: (P,) tokens of each of the first units, which linear probing goes over; by default all of them.
 
     With linear probing the first ``probe`` updates train the tensors in ``fresh`` alone and plainly, so that every
     method goes on from the same head; the schedule after them is that of a run without it: the same batches, dropout
@@ -134,13 +135,15 @@ class Loop:
         checkpoint_seconds: float = 60.0,
         penalty: L2SP | None = None,
         order: Order | None = None,
+        probed: np.ndarray | None = None,
     ) -> None:
         self.step, self.settings, self.folder = step, settings, folder
         self.checkpoint_seconds = checkpoint_seconds
         self.penalty, self.fresh = penalty, fresh
         size, seed = settings.batch_size, settings.seed
         self.order = order or Epochs(step.lengths, size, seed, settings.epochs)
-        self.probing = Epochs(step.lengths, size, derived_seed(seed, "probe"), settings.controls.probe_epochs or 0.0)
+        probed = step.lengths if probed is None else probed
+        self.probing = Epochs(probed, size, derived_seed(seed, "probe"), settings.controls.probe_epochs or 0.0)
         self.probe = self.probing.updates
         self.updates = self.probe + self.order.updates
         self.waiting: list[torch.nn.Parameter] = []
