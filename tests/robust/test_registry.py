@@ -12,7 +12,7 @@ from xtremor.robust.registry import DEFAULTS, METHODS, MethodSettings, build, ex
 
 
 def test_every_method_is_built_from_its_defaults() -> None:
-    kinds = {"plain": Plain, "noise": RandomNoise, "pgd": PGD, "freelb": FreeLB, "noise-k": NoiseK}
+    kinds = {"plain": Plain, "noise": RandomNoise, "pgd": PGD, "freelb": FreeLB, "noise-k": NoiseK, "rsda": Plain}
     assert kinds.keys() == METHODS.keys() == DEFAULTS.keys()
     for name, kind in kinds.items():
         assert type(build(MethodSettings(name), 2.0, 9)) is kind
@@ -37,6 +37,9 @@ def test_every_method_is_built_from_its_defaults() -> None:
             6,
         ),
         (MethodSettings("noise", scope="sequence-scaled"), "noise-sequence-scaled", 3),
+        (MethodSettings("rsda"), "rsda", 3),
+        (MethodSettings("rsda", neighbours="embeddings", english_only=True, copies=3), "rsda-english-x3", 3),
+        (MethodSettings("rsda", protect="none", apart=True, min_similarity=0.5), "rsda-cos0.5-protect-none-apart", 3),
     ],
 )
 def test_labels_and_costs(settings: MethodSettings, arm: str, passes: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from xtremor.errors import UserError
 from xtremor.robust.registry import MethodSettings
+from xtremor.tasks.embedding import Embedding
 from xtremor.training.config import TrainSettings, derived_seed, differences
 
 
@@ -31,6 +32,7 @@ from xtremor.training.config import TrainSettings, derived_seed, differences
         ({"weight_decay": math.nan}, "--weight-decay"),
         ({"precision": "fp16"}, "--precision must be one of fp32, bf16, not 'fp16'"),
         ({"accumulate": 33}, "--accumulate 33 is more than the 32 rows"),
+        ({"embedding": Embedding(), "method": MethodSettings("rsda")}, "--method rsda is not for retrieval"),
     ],
 )
 def test_refusals_name_the_option(setting: dict[str, object], message: str) -> None:

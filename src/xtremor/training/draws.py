@@ -108,8 +108,7 @@ def make_draws(
         featurize: examples -> features.
 
     Raises:
-        UserError: neighbours or protected words cannot be read, no word of the text has a neighbour, or the task is
-            retrieval.
+        UserError: neighbours or protected words cannot be read, or no word of the text has a neighbour.
     """
     protected = protected_words(substitution.protect)
     neighbours = find_neighbours(substitution, encoder, words_in(texts_of(examples)))
@@ -139,14 +138,21 @@ def make_draws(
     return Draws(joined(parts), starts, passes, record)
 
 
+def check_files(substitution: Substitution) -> None:
+    """Raise UserError for what the settings name and cannot be used, before any row is read."""
+    if substitution.english_only:
+        english.check_installed()
+    protected_words(substitution.protect)
+    if substitution.neighbours != EMBEDDINGS:
+        read_neighbours(Path(substitution.neighbours))
+
+
 def find_neighbours(substitution: Substitution, encoder: str, words: set[str]) -> Neighbours:
     """The neighbours of the words of a training text, from where the settings say.
 
     Raises:
-        UserError: the file cannot be read, a package is missing, or no word has a neighbour.
+        UserError: the file cannot be read, or no word has a neighbour.
     """
-    if substitution.english_only:
-        english.check_installed()
     if substitution.neighbours == EMBEDDINGS:
         from xtremor.robust.substitution.pieces import encoder_neighbours
 
@@ -168,4 +174,4 @@ def joined(parts: Sequence[Features]) -> Features:
         sizes = [np.diff(part.groups) for part in parts if part.groups is not None]
         groups = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
     targets = np.concatenate([part.targets for part in parts])
-    return Features(rows, targets, max(part.truncated for part in parts), parts[0].per_token, groups)
+    return Features(rows, targets, sum(part.truncated for part in parts), parts[0].per_token, groups)

@@ -166,6 +166,11 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
     """Read, draw and tokenise the English training rows."""
     from xtremor.encoders.load import load_tokenizer
 
+    substitution = settings.method.substitution
+    if substitution is not None:
+        from xtremor.training.draws import check_files, make_draws
+
+        check_files(substitution)
     tokenizer = load_tokenizer(settings.encoder)
     examples = draw(training_examples(source), settings.train_rows, settings.rows_seed)
     kind, labels = category_of(card, settings), source.labels()
@@ -173,7 +178,10 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
     def featurize(rows: Sequence[Any]) -> Features:
         return kind.featurize(rows, tokenizer, labels, settings.max_length)
 
-    features, draws = featurize(examples), None
+    draws = None
+    if substitution is not None:
+        draws = make_draws(substitution, settings.encoder, examples, settings.epochs, settings.seed, featurize)
+    features = featurize(examples) if draws is None else draws.features
     lengths = features.rows.lengths
     classes = f"{len(labels)} classes, " if labels else ""
     inputs = f"{len(lengths):,} inputs, " if len(lengths) != len(examples) else ""
@@ -183,12 +191,6 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
         f"{features.truncated} cut at {settings.max_length})"
     )
     texts = len(examples[0].texts) if isinstance(examples[0], TextExample) else None
-    substitution = settings.method.substitution
-    if substitution is not None:
-        from xtremor.training.draws import make_draws
-
-        draws = make_draws(substitution, settings.encoder, examples, settings.epochs, settings.seed, featurize)
-        features = draws.features
     return Prepared(card, kind, labels, tokenizer, features, len(examples), texts, draws)
 
 

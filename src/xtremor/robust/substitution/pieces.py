@@ -46,6 +46,10 @@ def encoder_neighbours(encoder: str, words: Iterable[str], min_similarity: float
     filtered = english.version() if english_only else None
     key = json.dumps([VERSION, MOST, fingerprint(encoder), min_similarity, filtered, asked])
     path = cache_folder() / "neighbours" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    if not english_only:
+        say(
+            "note: the nearest words in the table of a multilingual encoder are translations; --english-only drops them"
+        )
     kept = _cached(path)
     if kept is not None:
         return kept
@@ -81,11 +85,12 @@ def whole_words(vocabulary: Mapping[str, int]) -> dict[str, int]:
     How a vocabulary marks the beginning of a word (SentencePiece, byte-level), its end (XLM) or its continuation
     (WordPiece) is told by the mark that most pieces have.
     """
+    # The first wins a tie: a vocabulary without any mark is one of whole words.
     marks: dict[str, Callable[[str], str | None]] = {
+        "##": lambda piece: None if piece.startswith("##") else piece,
         "▁": lambda piece: piece[1:] if piece.startswith("▁") else None,
         "Ġ": lambda piece: piece[1:] if piece.startswith("Ġ") else None,
         "</w>": lambda piece: piece[:-4] if piece.endswith("</w>") else None,
-        "##": lambda piece: None if piece.startswith("##") else piece,
     }
     counts = {mark: sum(mark in piece for piece in vocabulary) for mark in marks}
     best = max(counts, key=lambda mark: counts[mark])

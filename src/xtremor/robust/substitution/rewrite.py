@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple, TypeVar
 
-from xtremor.errors import UserError
 from xtremor.robust.substitution.neighbours import Neighbours
 from xtremor.robust.substitution.words import RUN, in_case_of, is_clitic, word_of
 from xtremor.tasks.base import Answer, ChoiceExample, Example, SpanExample, TaggingExample, TextExample
@@ -73,11 +72,7 @@ class Rewriter:
         self._choices: dict[str, Choices | None] = {}
 
     def rewrite(self, examples: Sequence[E], draw: int, seed: int) -> tuple[list[E], Counts]:
-        """One draw of all examples, and the counts over their texts.
-
-        Raises:
-            UserError: the examples are of retrieval, whose passages are what they are searched for.
-        """
+        """One draw of all examples, and the counts over their texts; raises TypeError for those of retrieval."""
         counts = Counts()
         return [self._one(example, draw, seed, counts) for example in examples], counts
 
@@ -111,10 +106,7 @@ class Rewriter:
         elif isinstance(example, SpanExample):
             changed = _spans(example, item)
         else:
-            raise UserError(
-                "--method rsda is not for retrieval: a query and its passage would no longer share the words that "
-                "others lack; name another --method"
-            )
+            raise TypeError(f"no words are substituted in a {type(example).__name__}")
         return changed  # type: ignore[no-any-return]
 
 
