@@ -22,8 +22,9 @@ def parse_method(name: str, ball: BallOptions) -> MethodSettings:
             base, steps = head, int(tail)
         elif name.startswith("noise-k") and name[7:].isdecimal():
             base, steps = "noise-k", int(name[7:])
-    options = BallOptions() if base in ("plain", "rsda") else ball
-    return MethodOptions(method=base, steps=steps).settings(options)
+    own = MethodOptions(method=base, steps=steps)
+    alone = own.settings(BallOptions())
+    return own.settings(ball) if alone.perturbs else alone
 
 
 def parse_methods(names: Sequence[str], ball: BallOptions, option: str = "--methods") -> list[MethodSettings]:
@@ -58,7 +59,7 @@ def train_arguments(
     arguments += [] if scoring is None else ["--evaluate"]
     arguments += [*flags(task), *flags(own), *flags(recipe)]
     arguments += [] if scoring is None else flags(scoring)
-    arguments += flags(ball) if method.name not in ("plain", "rsda") else []
+    arguments += flags(ball) if method.perturbs else []
     return arguments + ([] if keep_model else ["--no-keep-model"])
 
 

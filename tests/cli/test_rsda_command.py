@@ -88,6 +88,10 @@ def test_neighbours_of_the_encoder(tiny_data: Path, tiny_encoder: Path, tmp_path
         (("--method", "rsda", "--protect", "absent.txt"), "--protect absent.txt: there is no such file"),
         (("--method", "rsda", "--copies", "0"), "--copies must be at least 1, not 0"),
         (("--method", "rsda", "--min-similarity", "2"), "--min-similarity is a cosine, from -1 to 1, not 2"),
+        (
+            ("--method", "rsda", "--neighbours", "n.json", "--min-similarity", "0.4"),
+            "--min-similarity means nothing to",
+        ),
         (("--method", "rsda", "--radius", "0.1"), "--radius means nothing to the method 'rsda'"),
         (("--method", "pgd", "--substitute-apart"), "--substitute-apart means nothing to the method 'pgd'"),
         (("--copies", "2"), "--copies means nothing to the method 'plain'"),

@@ -38,6 +38,8 @@ def test_every_method_is_built_from_its_defaults() -> None:
         ),
         (MethodSettings("noise", scope="sequence-scaled"), "noise-sequence-scaled", 3),
         (MethodSettings("rsda"), "rsda", 3),
+        (MethodSettings("rsda", neighbours="a/near.json.gz", min_similarity=None), "rsda-near-2f72", 3),
+        (MethodSettings("rsda", min_similarity=0.4, protect="default"), "rsda", 3),
         (MethodSettings("rsda", neighbours="embeddings", english_only=True, copies=3), "rsda-english-x3", 3),
         (MethodSettings("rsda", protect="none", apart=True, min_similarity=0.5), "rsda-cos0.5-protect-none-apart", 3),
     ],

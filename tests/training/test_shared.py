@@ -138,7 +138,7 @@ def run(folder: Path, method: MethodSettings | None = None, **more: Any) -> tupl
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_trains_and_its_passes_are_counted_once(name: str, tmp_path: Path) -> None:
-    method = MethodSettings() if name == "plain" else MethodSettings(name, radius=0.01)
+    method = MethodSettings(name, radius=0.01 if MethodSettings(name).perturbs else None)
     step, order, _ = run(tmp_path / "run", method)
     assert step.counts.total() == expected_passes(method) * order.updates
     assert all(each.counts is step.counts for each in step.steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +103,7 @@ class MethodSettings:
             if size is not None and not (math.isfinite(size) and size >= 0):
                 raise UserError(f"{option} must be a number of at least 0, not {size}")
         self._refuse_unread()
-        # Checks itself.
+        # Checks what it is given.
         _ = self.substitution
 
     def _refuse_unread(self) -> None:
@@ -115,6 +115,11 @@ class MethodSettings:
                 raise UserError(f"{_option(each.name)} means nothing to the method '{self.name}', which takes {takes}")
 
     @property
+    def perturbs(self) -> bool:
+        """Whether vectors are perturbed, so that there is a ball; plain does nothing, rsda changes the text."""
+        return "radius" in METHODS[self.name].options
+
+    @property
     def substitution(self) -> Substitution | None:
         """The settings of word substitution; None for the other methods."""
         if self.name != "rsda":
@@ -124,6 +129,8 @@ class MethodSettings:
 
     def resolved(self) -> MethodSettings:
         """The same with the method's own defaults filled in."""
+        if self.substitution is not None:
+            return replace(self, **asdict(self.substitution))
         values = asdict(self)
         for option, default in DEFAULTS[self.name].items():
             if values[option] is None:
@@ -160,7 +167,7 @@ class MethodSettings:
             "apart": "apart",
         }
         return "-".join(
-            [label, *(text for key, text in parts.items() if getattr(settings, key) != getattr(usual, key))]
+            [label, *(text for key, text in parts.items() if text and getattr(settings, key) != getattr(usual, key))]
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -263,8 +270,7 @@ def build(settings: MethodSettings, unit: float, width: int) -> Method:
     from xtremor.robust.ball import Ball, Norm, Scope
 
     settings = settings.resolved()
-    if settings.name in ("plain", "rsda"):
-        # What rsda changes is the text, before it is tokenised.
+    if not settings.perturbs:
         return methods.Plain()
     if settings.radius is None:
         raise UserError(f"the method '{settings.name}' needs --radius")

@@ -153,7 +153,7 @@ def find_neighbours(substitution: Substitution, encoder: str, words: set[str]) -
     Raises:
         UserError: the file cannot be read, or no word has a neighbour.
     """
-    if substitution.neighbours == EMBEDDINGS:
+    if substitution.min_similarity is not None:
         from xtremor.robust.substitution.pieces import encoder_neighbours
 
         return encoder_neighbours(encoder, words, substitution.min_similarity, substitution.english_only)

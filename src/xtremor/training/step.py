@@ -61,7 +61,7 @@ class BatchStep:
         self.share_dropout = method.dropout == "shared"
         self.counts = PassCounts()
         self.width = table.weight.shape[1] if self.block is None else self._block_output(1).shape[1]
-        if method.name in ("plain", "rsda"):
+        if not method.perturbs:
             unit = 0.0
         elif self.block is None:
             unit = mean_norm(full)
