@@ -12,7 +12,7 @@ from xtremor.cli.recipe import BallOptions, StageOptions, TrainOptions
 from xtremor.errors import UserError
 from xtremor.jobs import parse_methods, train_arguments
 from xtremor.launch import Job, run_side_by_side, share_of_run
-from xtremor.robust.registry import MethodSettings, expected_passes
+from xtremor.robust.methods.base import Method
 from xtremor.sizes import Opened, open_task
 from xtremor.training.folder import RunFolder, read_json
 
@@ -116,9 +116,7 @@ def plan(chain: Chain, output: Path) -> Iterator[Planned]:
                     yield _second(chain, target, method, seed, output, before)
 
 
-def _first(
-    chain: Chain, parts: list[Opened], recipe: TrainOptions, method: MethodSettings, seed: int, output: Path
-) -> Planned:
+def _first(chain: Chain, parts: list[Opened], recipe: TrainOptions, method: Method, seed: int, output: Path) -> Planned:
     name = _safe(chain.intermediate)
     folder = output / "intermediate" / name / f"{method.arm}-seed{seed}"
     # The starter's tasks have no folder, and may stand beside one that has.
@@ -126,8 +124,8 @@ def _first(
     task = TaskOptions(chain.intermediate, data)
     if len(parts) == 1:
         parts[0].refuse_other_run(folder, recipe, method, seed)
-    arguments = train_arguments(folder, seed, method, task, chain.ball, recipe, None, True)
-    work = sum(part.training_tokens for part in parts) * expected_passes(method)
+    arguments = train_arguments(folder, seed, method, task, recipe, None, True)
+    work = sum(part.training_tokens for part in parts) * method.expected_passes()
     done = share_of_run(folder, sum(part.updates for part in parts), 1.0)
     return Planned(Job(f"{name}-{folder.name}", tuple(arguments), work, done), folder, None)
 
@@ -135,10 +133,10 @@ def _first(
 def _second(
     chain: Chain,
     target: Opened,
-    method: MethodSettings,
+    method: Method,
     seed: int,
     output: Path,
-    before: tuple[Planned, MethodSettings] | None,
+    before: tuple[Planned, Method] | None,
 ) -> Planned:
     """A target from the encoder of ``before``, or from the pretrained one; heads and poolers are fresh in both."""
     recipe = replace(chain.recipe, fresh_pooler=True)
@@ -149,10 +147,8 @@ def _second(
         name, after = f"{method.arm}-after-{earlier.arm}-on-{_safe(chain.intermediate)}", (stage.job.name,)
     folder = output / "runs" / _safe(target.name) / f"{name}-seed{seed}"
     target.refuse_other_run(folder, recipe, method, seed)
-    arguments = train_arguments(
-        folder, seed, method, target.options, chain.ball, recipe, target.scoring, chain.keep_model
-    )
-    training = target.training_tokens * expected_passes(method)
+    arguments = train_arguments(folder, seed, method, target.options, recipe, target.scoring, chain.keep_model)
+    training = target.training_tokens * method.expected_passes()
     done = share_of_run(folder, target.updates, training / (training + target.scored_tokens))
     job = Job(f"{target.name}-{folder.name}", tuple(arguments), training + target.scored_tokens, done, after)
     return Planned(job, folder, target.name)

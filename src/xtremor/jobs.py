@@ -8,30 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from xtremor.cli.options import ScoringOptions, TaskOptions
-from xtremor.cli.recipe import BallOptions, MethodOptions, TrainOptions
+from xtremor.cli.recipe import BallOptions, TrainOptions
 from xtremor.errors import UserError
-from xtremor.robust.registry import METHODS, MethodSettings
+from xtremor.robust.methods.base import Method, option_of
+from xtremor.robust.registry import METHODS, make, parse
 
 
-def parse_method(name: str, ball: BallOptions) -> MethodSettings:
-    """``plain``, ``pgd``, ``pgd-3``, ``noise-k``, ``noise-k3`` -> settings."""
-    base, steps = split_method(name)
-    options = BallOptions() if base == "plain" else ball
-    return MethodOptions(method=base, steps=steps).settings(options)
+def parse_method(name: str, ball: BallOptions) -> Method:
+    """``plain``, ``pgd``, ``pgd-3``, ``noise-k3`` -> the method, with what it reads of ``ball``."""
+    base, stated = parse(name)
+    kind = METHODS[base]
+    return make(base, **{key: value for key, value in ball.as_dict().items() if key in kind.options()}, **stated)
 
 
-def split_method(name: str) -> tuple[str, int | None]:
-    """``pgd-3`` -> ``pgd`` and 3; a name without a number, or an unknown one, as it is and None."""
-    if name not in METHODS:
-        head, _, tail = name.rpartition("-")
-        if tail.isdecimal() and head in METHODS:
-            return head, int(tail)
-        if name.startswith("noise-k") and name[7:].isdecimal():
-            return "noise-k", int(name[7:])
-    return name, None
-
-
-def parse_methods(names: Sequence[str], ball: BallOptions, option: str = "--methods") -> list[MethodSettings]:
+def parse_methods(names: Sequence[str], ball: BallOptions, option: str = "--methods") -> list[Method]:
     """Settings of several methods; raises UserError where two are the same."""
     settings = [parse_method(name, ball) for name in names]
     if len({each.arm for each in settings}) < len(settings):
@@ -50,37 +40,31 @@ def split_names(text: str, option: str, what: str, example: str) -> tuple[str, .
 def train_arguments(
     folder: Path,
     seed: int,
-    method: MethodSettings,
+    method: Method,
     task: TaskOptions,
-    ball: BallOptions,
     recipe: TrainOptions,
     scoring: ScoringOptions | None,
     keep_model: bool,
 ) -> list[str]:
     """``xtremor train`` for one run; it is evaluated where ``scoring`` is given."""
-    own = MethodOptions(method=method.name, steps=method.steps)
-    return run_arguments(
-        folder, seed, own, ball if method.name != "plain" else BallOptions(), task, recipe, scoring, keep_model
-    )
-
-
-def run_arguments(
-    folder: Path,
-    seed: int,
-    method: MethodOptions,
-    ball: BallOptions,
-    task: TaskOptions,
-    recipe: TrainOptions,
-    scoring: ScoringOptions | None,
-    keep_model: bool,
-) -> list[str]:
-    """As `train_arguments`, of a method with any of its own options; all of ``ball`` is passed on."""
     arguments = ["train", "--output", str(folder), "--seed", str(seed)]
     arguments += [] if scoring is None else ["--evaluate"]
-    arguments += [*flags(task), *flags(method), *flags(recipe)]
+    arguments += [*flags(task), *method_flags(method), *flags(recipe)]
     arguments += [] if scoring is None else flags(scoring)
-    arguments += flags(ball)
     return arguments + ([] if keep_model else ["--no-keep-model"])
+
+
+def method_flags(method: Method) -> list[str]:
+    """A method as a user would type it."""
+    found, usual = flag("method", method.name, "plain"), method.defaults()
+    for name, value in method.settings().items():
+        if value == usual[name]:
+            continue
+        if name == "relative":
+            found.append("--relative" if value else "--absolute")
+        else:
+            found += [option_of(name)] if value is True else [option_of(name), str(value)]
+    return found
 
 
 def flags(options: Any) -> list[str]:

@@ -11,7 +11,7 @@ from xtremor.cli.recipe import BallOptions, TrainOptions
 from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
 from xtremor.jobs import flag, flags, parse_methods, train_arguments
 from xtremor.launch import Job, run_side_by_side, share_of_run
-from xtremor.robust.registry import MethodSettings, expected_passes
+from xtremor.robust.methods.base import Method
 from xtremor.sources.base import training_examples
 from xtremor.training.batches import updates_in
 from xtremor.training.folder import RunFolder, read_json
@@ -85,13 +85,13 @@ def baseline_job(grid: Grid, output: Path, rows: int) -> Job:
 
 
 def training_job(
-    grid: Grid, method: MethodSettings, seed: int, output: Path, updates: int, trained_rows: float, items: int
+    grid: Grid, method: Method, seed: int, output: Path, updates: int, trained_rows: float, items: int
 ) -> Job:
     """One run of the grid as a command that a user could type."""
     name = f"{method.arm}-seed{seed}"
     folder = output / "runs" / name
-    arguments = train_arguments(folder, seed, method, grid.task, grid.ball, grid.recipe, grid.scoring, grid.keep_model)
+    arguments = train_arguments(folder, seed, method, grid.task, grid.recipe, grid.scoring, grid.keep_model)
     # Work in forward passes over one row.
-    training = trained_rows * expected_passes(method)
+    training = trained_rows * method.expected_passes()
     done = share_of_run(folder, updates, training / (training + items))
     return Job(name, tuple(arguments), training + items, done)

@@ -9,7 +9,8 @@ from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import TrainOptions
 from xtremor.errors import UserError
 from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
-from xtremor.robust.registry import MethodSettings
+from xtremor.robust.methods.base import Method
+from xtremor.robust.methods.plain import Plain
 from xtremor.sources import ON_DISK
 from xtremor.sources.base import Source, training_examples
 from xtremor.tasks.base import TaskCard
@@ -44,7 +45,7 @@ class Opened:
         """Of the task."""
         return self.card.name
 
-    def refuse_other_run(self, folder: Path, recipe: TrainOptions, method: MethodSettings, seed: int) -> None:
+    def refuse_other_run(self, folder: Path, recipe: TrainOptions, method: Method, seed: int) -> None:
         """Raise UserError where ``folder`` holds something else than this run, finished or not."""
         settings = recipe.settings(self.card, method, seed).as_dict()
         there = RunFolder(folder)
@@ -70,7 +71,7 @@ def open_options(options: TaskOptions, recipe: TrainOptions, scoring: ScoringOpt
     from xtremor.training.run import category_of, check_positions, draw
 
     card, source = options.open(to_train=True)
-    settings = recipe.settings(card, MethodSettings(), 1)
+    settings = recipe.settings(card, Plain(), 1)
     kind = category_of(card, settings)
     check_positions(skeleton(settings.encoder, kind.AUTO_CLASS), settings.max_length)
     items = 0

@@ -46,6 +46,11 @@ def test_short_names(name: str, arm: str) -> None:
     assert parse_method(name, BallOptions()).arm == arm
 
 
+def test_the_ball_is_for_methods_that_perturb() -> None:
+    names = ("plain", "rsda", "pgd")
+    assert [parse_method(name, BallOptions(radius=0.1)).arm for name in names] == ["plain", "rsda", "pgd-1-r0.1"]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -18,7 +18,8 @@ from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, TrainOptions
 from xtremor.launch import Job
 from xtremor.report.collect import collect
-from xtremor.robust.registry import MethodSettings
+from xtremor.robust.methods.base import Method
+from xtremor.robust.registry import make
 from xtremor.sweep import timing
 from xtremor.sweep.plan import Sweep, plan
 from xtremor.sweep.space import parse_axes
@@ -200,7 +201,7 @@ def test_jobs_say_what_the_trial_is(data: Path, tiny_encoder: Path, tmp_path: Pa
         (run,) = each.runs
         found, point = bound(run.job), dict(each.trial.point)
         ball = found.get("ball", BallOptions())
-        method: MethodSettings = found["method"].settings(ball) if "method" in found else MethodSettings()
+        method: Method = found["method"].settings(ball) if "method" in found else make("plain")
         settings = found["recipe"].settings(card("xnli"), method, found["seed"])
         assert settings == each.settings and found["output"] == run.folder
         assert (settings.epochs, settings.controls.l2_sp, settings.freeze_embeddings) == (2.0, 0.1, True)

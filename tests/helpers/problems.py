@@ -12,8 +12,9 @@ import torch
 from helpers.tiny import LABELS, vocabulary
 from torch import Tensor
 
+from xtremor.robust.methods.base import Method
 from xtremor.robust.passes import Passes
-from xtremor.robust.registry import MethodSettings
+from xtremor.robust.registry import make
 from xtremor.robust.segments import Segments
 from xtremor.tasks import classification
 from xtremor.tasks.features import Features
@@ -54,9 +55,9 @@ class Toy:
         return self.value(given.double())
 
     def passes(self, seed: int = 0) -> Passes:
-        """A fresh set of passes over this batch."""
+        """A fresh set of passes over this batch; the outputs are the loss."""
         generator = torch.Generator().manual_seed(seed)
-        return Passes(self.segments, self.width, self.loss, generator, dropout_seed=1)
+        return Passes(self.segments, self.width, self.loss, lambda loss: loss, generator, dropout_seed=1)
 
     def numeric_gradient(self, delta: Tensor, step: float = 1e-5) -> Tensor:
         """(T, H): central differences of the loss in delta."""
@@ -101,7 +102,7 @@ def random_features(rows: int = 12, seed: int = 0, types: bool = True, longest: 
     return Features(Ragged.from_rows(ids, kinds if types else None), targets.astype(np.int64), 0)
 
 
-def make_step(model: Any, features: Features, method: MethodSettings | None = None, **more: Any) -> BatchStep:
+def make_step(model: Any, features: Features, method: Method | None = None, **more: Any) -> BatchStep:
     """A step over a copy of ``model``, whose table is compacted.
 
     ``train`` False freezes the table; ``category`` is another than classification.
@@ -110,7 +111,7 @@ def make_step(model: Any, features: Features, method: MethodSettings | None = No
     full, table = compact(model, features.rows.tokens, 0, more.pop("train", True))
     category = more.pop("category", classification)
     settings = {"seed": 1, "pad_token": 0, "accelerator": OnCpu(), "full": full.weight, **more}
-    return BatchStep(model, table, features, category, method or MethodSettings(), **settings)
+    return BatchStep(model, table, features, category, method or make("plain"), **settings)
 
 
 def gradients(step: BatchStep, rows: np.ndarray | None = None) -> dict[str, Tensor]:

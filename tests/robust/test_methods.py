@@ -10,9 +10,22 @@ from helpers.problems import Toy
 from torch import Tensor
 
 from xtremor.robust.ball import NORMS, SCOPES, Ball
-from xtremor.robust.methods import PGD, FreeLB, NoiseK, Plain, RandomNoise
-from xtremor.robust.passes import PassCounts
-from xtremor.robust.registry import MethodSettings, build, expected_passes
+from xtremor.robust.methods import (
+    FGM,
+    PGD,
+    SAM,
+    FreeLB,
+    FreeLBCode,
+    FreeLBPlusPlus,
+    NEFTune,
+    NEFTunePadded,
+    NoiseK,
+    NoiseNorms,
+    NoiseRise,
+    Plain,
+    RandomNoise,
+)
+from xtremor.robust.weights import Weights
 
 every_kind = pytest.mark.parametrize(("norm", "scope"), [(norm, scope) for norm in NORMS for scope in SCOPES])
 STEP = 0.05
@@ -30,7 +43,9 @@ def steepest(gradient: Tensor, toy: Toy, norm: str, scope: str) -> Tensor:
 @every_kind
 def test_pgd_goes_up_the_numeric_gradient(norm: str, scope: str) -> None:
     toy = Toy()
-    loss = PGD(Ball(10.0, norm, scope), steps=3, step_size=STEP, start=0.0).step(toy.passes())
+    loss = PGD(radius=10.0, norm=norm, scope=scope, relative=False, steps=3, step_size=STEP / 10, start=0.0).step(
+        toy.passes()
+    )
     assert not toy.deltas[0].any() and len(toy.deltas) == 4
     for before, after in itertools.pairwise(toy.deltas):
         expected = STEP * steepest(toy.numeric_gradient(before), toy, norm, scope)
@@ -41,7 +56,7 @@ def test_pgd_goes_up_the_numeric_gradient(norm: str, scope: str) -> None:
 
 def test_pgd_trains_on_the_last_delta_alone_and_forms_no_weight_gradient_before() -> None:
     toy = Toy()
-    PGD(Ball(0.3), steps=2).step(toy.passes())
+    PGD(radius=0.3, relative=False, steps=2).step(toy.passes())
     assert toy.weight_gradients_at_forward == [False, False, False]
     assert torch.allclose(toy.weight.grad, toy.weight_gradient(toy.deltas[-1]))
 
@@ -50,7 +65,7 @@ def test_pgd_trains_on_the_last_delta_alone_and_forms_no_weight_gradient_before(
 def test_pgd_stays_in_the_ball_and_reaches_its_edge(norm: str, scope: str) -> None:
     """Three steps of 2.5 radius / 3 go beyond the radius from wherever the start was."""
     toy, ball = Toy(), Ball(0.2, norm, scope)
-    PGD(ball, steps=3).step(toy.passes())
+    PGD(radius=0.2, norm=norm, scope=scope, relative=False, steps=3).step(toy.passes())
     limits = ball.limits(toy.segments)
     for delta in toy.deltas:
         assert bool((ball.norms(delta, toy.segments) <= limits * (1 + 1e-6)).all())
@@ -60,7 +75,7 @@ def test_pgd_stays_in_the_ball_and_reaches_its_edge(norm: str, scope: str) -> No
 def test_pgd_starts_at_random_within_its_share_of_the_ball() -> None:
     toy, ball = Toy(), Ball(0.2)
     for seed in range(20):
-        PGD(ball, start=0.5).step(toy.passes(seed))
+        PGD(radius=0.2, relative=False, start=0.5).step(toy.passes(seed))
     starts = toy.deltas[::2]
     norms = torch.cat([ball.norms(each, toy.segments) for each in starts])
     assert float(norms.max()) <= 0.1 * (1 + 1e-6) and float(norms.max()) > 0.09
@@ -71,7 +86,7 @@ def test_pgd_starts_at_random_within_its_share_of_the_ball() -> None:
 @pytest.mark.parametrize("start", [0.0, 1.0])
 def test_freelb_and_its_twin_average_the_gradients_at_their_deltas(kind: type[FreeLB], start: float) -> None:
     toy = Toy()
-    loss = kind(Ball(0.3), steps=3, start=start).step(toy.passes())
+    loss = kind(radius=0.3, relative=False, steps=3, start=start).step(toy.passes())
     assert len(toy.deltas) == 3 and bool(toy.deltas[0].any()) == (start > 0)
     apart = sum(toy.weight_gradient(delta) for delta in toy.deltas) / 3
     assert torch.allclose(toy.weight.grad, apart)
@@ -81,7 +96,7 @@ def test_freelb_and_its_twin_average_the_gradients_at_their_deltas(kind: type[Fr
 @every_kind
 def test_freelb_goes_up_the_numeric_gradient(norm: str, scope: str) -> None:
     toy = Toy()
-    FreeLB(Ball(10.0, norm, scope), steps=3, step_size=STEP).step(toy.passes())
+    FreeLB(radius=10.0, norm=norm, scope=scope, relative=False, steps=3, step_size=STEP / 10).step(toy.passes())
     for before, after in itertools.pairwise(toy.deltas):
         expected = STEP * steepest(toy.numeric_gradient(before), toy, norm, scope)
         assert torch.allclose(after - before, expected, rtol=1e-4, atol=1e-6)
@@ -92,7 +107,7 @@ def test_noise_k_takes_steps_of_the_same_size_in_other_directions(scope: str) ->
     ball, moves = Ball(10.0, "l2", scope), {}
     for kind in (FreeLB, NoiseK):
         toy = Toy()
-        kind(ball, steps=2, step_size=STEP).step(toy.passes())
+        kind(radius=10.0, scope=scope, relative=False, steps=2, step_size=STEP / 10).step(toy.passes())
         moves[kind] = toy.deltas[1] - toy.deltas[0]
     sizes = [ball.norms(each, toy.segments) for each in moves.values()]
     assert torch.allclose(*sizes, rtol=1e-5)
@@ -101,13 +116,13 @@ def test_noise_k_takes_steps_of_the_same_size_in_other_directions(scope: str) ->
 
 def test_freelb_with_one_step_from_zero_is_plain() -> None:
     plain, free = Toy(), Toy()
-    losses = [Plain().step(plain.passes()), FreeLB(Ball(0.3), steps=1).step(free.passes())]
+    losses = [Plain().step(plain.passes()), FreeLB(radius=0.3, relative=False, steps=1).step(free.passes())]
     assert torch.equal(*losses) and torch.equal(plain.weight.grad, free.weight.grad)
 
 
 def test_noise_averages_over_its_draws_from_the_ball() -> None:
     toy, ball = Toy(), Ball(0.3)
-    RandomNoise(ball, draws=4).step(toy.passes())
+    RandomNoise(radius=0.3, relative=False, draws=4).step(toy.passes())
     assert len(toy.deltas) == 4 and not torch.equal(toy.deltas[0], toy.deltas[1])
     apart = sum(toy.weight_gradient(delta) for delta in toy.deltas) / 4
     assert torch.allclose(toy.weight.grad, apart)
@@ -116,7 +131,11 @@ def test_noise_averages_over_its_draws_from_the_ball() -> None:
 
 
 def test_the_same_seed_gives_the_same_perturbation() -> None:
-    for method in (RandomNoise(Ball(0.3)), PGD(Ball(0.3)), NoiseK(Ball(0.3), 3)):
+    for method in (
+        RandomNoise(radius=0.3, relative=False),
+        PGD(radius=0.3, relative=False),
+        NoiseK(radius=0.3, relative=False, steps=3),
+    ):
         deltas = []
         for seed in (5, 5, 6):
             toy = Toy()
@@ -125,33 +144,97 @@ def test_the_same_seed_gives_the_same_perturbation() -> None:
         assert torch.equal(deltas[0], deltas[1]) and not torch.equal(deltas[0], deltas[2])
 
 
-@pytest.mark.parametrize(
-    ("settings", "counts"),
-    [
-        (MethodSettings("plain"), (1, 1, 1)),
-        (MethodSettings("noise"), (1, 1, 1)),
-        (MethodSettings("noise", draws=3), (3, 3, 3)),
-        (MethodSettings("pgd"), (2, 2, 1)),
-        (MethodSettings("pgd", steps=3), (4, 4, 1)),
-        (MethodSettings("freelb"), (2, 2, 2)),
-        (MethodSettings("freelb", steps=1), (1, 1, 1)),
-        (MethodSettings("noise-k", steps=3), (3, 3, 3)),
-    ],
-)
-def test_counted_passes_are_those_of_the_formula(settings: MethodSettings, counts: tuple[int, int, int]) -> None:
-    toy = Toy()
-    passes = toy.passes()
-    build(settings, unit=1.0, width=toy.width).step(passes)
-    assert passes.counts == PassCounts(*counts)
-    assert passes.counts.total() == expected_passes(settings)
-    assert len(toy.deltas) == counts[0]
-
-
 def test_a_loss_that_ignores_delta_cannot_go_unnoticed() -> None:
     toy = Toy()
     passes = toy.passes()
-    passes.loss = lambda delta: toy.value(torch.zeros_like(toy.vectors))
+    passes.run = lambda delta: toy.value(torch.zeros_like(toy.vectors))
     with pytest.raises(RuntimeError, match="not have been used"):
-        PGD(Ball(0.3)).step(passes)
+        PGD(radius=0.3, relative=False).step(passes)
     with pytest.raises(RuntimeError, match="nothing was perturbed"):
-        FreeLB(Ball(0.3)).step(passes)
+        FreeLB(radius=0.3, relative=False).step(passes)
+
+
+def test_a_clean_term_is_trained_on_in_its_share_and_saves_a_pass_from_zero() -> None:
+    for start, forward in ((0.0, 3), (1.0, 4)):
+        toy = Toy()
+        loss = PGD(radius=0.3, relative=False, steps=2, start=start, clean=0.25).step(toy.passes())
+        assert len(toy.deltas) == forward and not toy.deltas[0].any() and toy.deltas[-1].any()
+        apart = 0.25 * toy.weight_gradient(toy.deltas[0]) + 0.75 * toy.weight_gradient(toy.deltas[-1])
+        assert torch.allclose(toy.weight.grad, apart)
+        expected = 0.25 * toy.value(toy.deltas[0]) + 0.75 * toy.value(toy.deltas[-1])
+        assert float(loss) == pytest.approx(expected.item())
+
+
+@every_kind
+def test_fgm_adds_the_loss_one_step_away(norm: str, scope: str) -> None:
+    toy = Toy()
+    FGM(radius=0.3, norm=norm, scope=scope, relative=False).step(toy.passes())
+    clean, moved = toy.deltas
+    assert not clean.any()
+    expected = 0.3 * steepest(toy.numeric_gradient(clean), toy, norm, scope)
+    assert torch.allclose(moved, expected, rtol=1e-4, atol=1e-6)
+    assert torch.allclose(toy.weight.grad, toy.weight_gradient(clean) + toy.weight_gradient(moved))
+
+
+def test_freelb_plus_plus_leaves_the_ball_and_freelb_does_not() -> None:
+    reached = {}
+    for kind in (FreeLB, FreeLBPlusPlus):
+        toy = Toy()
+        kind(radius=0.1, relative=False, steps=5).step(toy.passes())
+        reached[kind] = float(toy.deltas[-1].norm(dim=1).max())
+    assert reached[FreeLB] <= 0.1 * (1 + 1e-6) < 0.15 < reached[FreeLBPlusPlus]
+
+
+def test_freelb_as_released_starts_at_0577_of_its_setting() -> None:
+    """Uniform in a box of half width m / sqrt(length H): root mean square norm m / sqrt(3) over the row."""
+    norms = []
+    for seed in range(200):
+        toy = Toy()
+        FreeLBCode(radius=1.0, steps=1).step(toy.passes(seed))
+        norms += [row.norm() for row in toy.deltas[0].split(toy.segments.lengths.tolist())]
+    assert float(torch.stack(norms).square().mean().sqrt()) == pytest.approx(3**-0.5, rel=0.02)
+
+
+def test_noise_norms_keeps_each_tokens_norm_and_turns_it() -> None:
+    adversary, noise = Toy(), Toy()
+    for toy, kind in ((adversary, PGD), (noise, NoiseNorms)):
+        kind(radius=0.3, relative=False, scope="sequence", start=0.0).step(toy.passes())
+    one, other = adversary.deltas[-1], noise.deltas[-1]
+    assert torch.allclose(one.norm(dim=1), other.norm(dim=1), rtol=1e-5)
+    assert not torch.allclose(one, other, atol=0.01) and len(adversary.deltas) == len(noise.deltas)
+
+
+def test_noise_rise_raises_the_loss_as_much_as_the_adversary() -> None:
+    toy = Toy()
+    method = NoiseRise(radius=0.02, relative=False, start=0.0, search=20, limit_radii=1000.0)
+    loss = float(method.step(toy.passes(3)))
+    adversary, trained = toy.deltas[2], toy.deltas[-1]
+    clean = toy.value(torch.zeros_like(trained)).item()
+    assert loss - clean == pytest.approx(toy.value(adversary).item() - clean, rel=1e-3)
+    assert float(trained.norm()) > 1.5 * float(adversary.norm())
+
+
+def test_neftune_scales_by_the_length_of_the_row_or_of_the_padded_batch() -> None:
+    lengths = (2, 8)
+    for kind, scale in ((NEFTune, torch.tensor([2.0, 8.0])), (NEFTunePadded, torch.tensor([8.0, 8.0]))):
+        largest = torch.zeros(2)
+        for seed in range(100):
+            toy = Toy(lengths)
+            kind(alpha=5.0).step(toy.passes(seed))
+            largest = torch.maximum(largest, torch.stack([row.abs().max() for row in toy.deltas[0].split(lengths)]))
+        limit = 5 / (scale * toy.width).sqrt()
+        assert bool((largest <= limit).all()) and bool((largest > 0.95 * limit).all())
+
+
+def test_sam_trains_at_the_weights_a_step_up_and_puts_them_back() -> None:
+    toy = Toy()
+    before, zero = toy.weight.detach().clone(), torch.zeros_like(toy.vectors)
+    toy.weight.grad = torch.ones_like(toy.weight)
+    passes = toy.passes()
+    passes.weights = Weights([toy.weight])
+    SAM(rho=0.1).step(passes)
+    assert torch.equal(toy.weight.detach(), before)
+    gradient = toy.weight_gradient(zero)
+    with torch.no_grad():
+        toy.weight += 0.1 * gradient / gradient.norm()
+    assert torch.allclose(toy.weight.grad, 1 + toy.weight_gradient(zero)), "what was there before is still added"

@@ -10,7 +10,7 @@ import torch
 from helpers.tiny import make_tokenizer
 
 from xtremor.errors import UserError
-from xtremor.robust.registry import MethodSettings
+from xtremor.robust.registry import make
 from xtremor.tasks.base import RetrievalExample, RetrievalPair
 from xtremor.tasks.embedding import Embedding
 from xtremor.tasks.retrieval import DualEncoder, pool
@@ -86,9 +86,7 @@ def test_guessing_is_among_the_pairs_of_a_batch() -> None:
 
 def test_settings_of_retrieval_are_recorded_where_they_apply() -> None:
     assert {"pooling", "temperature", "embedding"}.isdisjoint(TrainSettings("xnli").as_dict())
-    found = TrainSettings(
-        "lareqa", method=MethodSettings("pgd"), embedding=Embedding("cls", "q"), temperature=0.1
-    ).as_dict()
+    found = TrainSettings("lareqa", method=make("pgd"), embedding=Embedding("cls", "q"), temperature=0.1).as_dict()
     assert (found["pooling"], found["prefix_query"], found["temperature"]) == ("cls", "q", 0.1)
     with pytest.raises(UserError, match="a batch cannot be split"):
         TrainSettings("lareqa", embedding=Embedding(), accumulate=2)

@@ -12,7 +12,7 @@ from helpers.problems import gradients, make_step, random_features, reference_lo
 from helpers.tiny import KINDS, MORE_KINDS, make_classifier
 
 from xtremor.errors import UserError
-from xtremor.robust.registry import MethodSettings
+from xtremor.robust.registry import make
 from xtremor.training.embeddings import expand
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.parametrize("kind", [*KINDS, *MORE_KINDS])]
@@ -42,13 +42,13 @@ def test_perturbations_reach_the_loss(kind: str, site: str) -> None:
     model, features = make_classifier(kind), features_of(kind)
     if site == "embeddings" and kind in ("xlm", "eurobert"):
         with pytest.raises(UserError, match="has no embedding block as one module; use --site word"):
-            make_step(model, features, MethodSettings("noise", site=site))
+            make_step(model, features, make("noise", site=site))
         return
     plain = make_step(model, features).run(np.arange(len(features.rows)), 0, 0, 1.0)[0].item()
     losses = {}
     for radius in (0.0, 0.2):
         for name in ("noise", "pgd", "freelb"):
-            step = make_step(model, features, MethodSettings(name, radius=radius, site=site))
+            step = make_step(model, features, make(name, radius=radius, site=site))
             losses[name, radius] = step.run(np.arange(len(features.rows)), 0, 0, 1.0)[0].item()
     for name in ("noise", "pgd", "freelb"):
         assert losses[name, 0.0] == pytest.approx(plain, rel=1e-6)

@@ -8,7 +8,8 @@ import math
 import pytest
 
 from xtremor.errors import UserError
-from xtremor.robust.registry import MethodSettings
+from xtremor.robust.registry import make
+from xtremor.tasks.embedding import Embedding
 from xtremor.training.config import TrainSettings, derived_seed, differences
 
 
@@ -31,6 +32,7 @@ from xtremor.training.config import TrainSettings, derived_seed, differences
         ({"weight_decay": math.nan}, "--weight-decay"),
         ({"precision": "fp16"}, "--precision must be one of fp32, bf16, not 'fp16'"),
         ({"accumulate": 33}, "--accumulate 33 is more than the 32 rows"),
+        ({"embedding": Embedding(), "method": make("rsda")}, "--method rsda is not for retrieval"),
     ],
 )
 def test_refusals_name_the_option(setting: dict[str, object], message: str) -> None:
@@ -43,20 +45,20 @@ def test_no_clipping_can_be_said() -> None:
 
 
 def test_a_record_read_back_from_json_differs_in_nothing() -> None:
-    record = TrainSettings("xnli", epochs=2, method=MethodSettings("pgd")).as_dict()
+    record = TrainSettings("xnli", epochs=2, method=make("pgd")).as_dict()
     assert differences(json.loads(json.dumps({**record, "labels": ("a", "b")})), {**record, "labels": ("a", "b")}) == []
 
 
 def test_differences_name_the_setting_and_both_values() -> None:
-    one = TrainSettings("xnli", method=MethodSettings("pgd")).as_dict()
-    two = TrainSettings("xnli", method=MethodSettings("pgd", radius=0.5), seed=2).as_dict()
+    one = TrainSettings("xnli", method=make("pgd")).as_dict()
+    two = TrainSettings("xnli", method=make("pgd", radius=0.5), seed=2).as_dict()
     assert differences(one, two) == ["method.radius: 0.003 there, 0.5 here", "seed: 1 there, 2 here"]
     assert differences({"a": 1}, {}) == ["a: 1 there, None here"]
 
 
 def test_stating_a_default_changes_nothing() -> None:
-    stated = TrainSettings("xnli", method=MethodSettings("pgd", radius=0.003, steps=1, start=1.0))
-    assert stated.as_dict() == TrainSettings("xnli", method=MethodSettings("pgd")).as_dict()
+    stated = TrainSettings("xnli", method=make("pgd", radius=0.003, steps=1, start=1.0))
+    assert stated.as_dict() == TrainSettings("xnli", method=make("pgd")).as_dict()
 
 
 def test_derived_seeds_are_lasting_and_distinct() -> None:

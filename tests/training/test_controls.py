@@ -18,7 +18,8 @@ from xtremor.cli.recipe import TrainOptions
 from xtremor.encoders.layers import layer_names, part_of
 from xtremor.errors import UserError
 from xtremor.jobs import flags
-from xtremor.robust.registry import MethodSettings, expected_passes
+from xtremor.robust.methods.base import Method
+from xtremor.robust.registry import make
 from xtremor.training.adapt import Adaptation, frozen_names
 from xtremor.training.config import TrainSettings
 from xtremor.training.controls import Controls
@@ -28,15 +29,13 @@ from xtremor.training.loop import Loop
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEATURES = random_features()
 FRESH = ["classifier.weight", "classifier.bias"]
-METHODS = {
-    name: MethodSettings(name, **({"radius": 0.1} if name != "plain" else {})) for name in ("plain", "pgd", "freelb")
-}
+METHODS = {name: make(name, **({"radius": 0.1} if name != "plain" else {})) for name in ("plain", "pgd", "freelb")}
 
 
 def train(folder: Path, controls: Controls, updates: int = 6, model: Any = None, **more: Any) -> tuple[Any, dict, Loop]:
     """Some updates with the real loop, from the same model; the trained model, what a record says, and the loop."""
     model = make_classifier(dropout=0.1) if model is None else copy.deepcopy(model)
-    method, fresh = more.pop("method", MethodSettings()), more.pop("fresh", FRESH)
+    method, fresh = more.pop("method", make("plain")), more.pop("fresh", FRESH)
     features, category = more.pop("features", FEATURES), more.pop("category", None)
     recipe = {"epochs": updates / 3, "batch_size": 4, "learning_rate": 1e-2, **more}
     settings = TrainSettings("any", method=method, controls=controls, **recipe)
@@ -84,7 +83,7 @@ def test_l2_sp_adds_the_gradient_of_its_penalty() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
-def test_one_update_with_l2_sp_is_one_on_the_penalised_loss(method: MethodSettings, tmp_path: Path) -> None:
+def test_one_update_with_l2_sp_is_one_on_the_penalised_loss(method: Method, tmp_path: Path) -> None:
     """The gradient is added once an update, whatever the parts and the passes, and before clipping."""
     norms = {}
     for name, controls, more in (
@@ -108,7 +107,7 @@ def test_a_stronger_pull_stays_closer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
-def test_frozen_layers_stay_bit_for_bit_and_the_rest_moves(method: MethodSettings, tmp_path: Path) -> None:
+def test_frozen_layers_stay_bit_for_bit_and_the_rest_moves(method: Method, tmp_path: Path) -> None:
     model, said, _ = train(tmp_path / "run", Controls(freeze_layers=1), method=method)
     start, layers = begun(), layer_names(model)
     for name, parameter in model.named_parameters():
@@ -150,7 +149,7 @@ def test_drift_is_the_distance_from_the_pretrained_weights(tmp_path: Path) -> No
     assert drift["l2"] ** 2 == pytest.approx(sum(part["l2"] ** 2 for part in drift["parts"].values()))
 
 
-def probed(folder: Path, method: MethodSettings, model: Any) -> tuple[Any, dict[str, torch.Tensor]]:
+def probed(folder: Path, method: Method, model: Any) -> tuple[Any, dict[str, torch.Tensor]]:
     """A run of 3 updates of probing and 6 after them; its step at the end, and the weights where probing ended."""
     recipe = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-2, "controls": Controls(probe_epochs=1)}
     step, between = make_step(model, FEATURES, method), {}
@@ -173,7 +172,7 @@ def test_probing_trains_the_head_alone_and_plainly(tmp_path: Path) -> None:
     heads = {}
     for name, method in METHODS.items():
         step, heads[name] = probed(tmp_path / name, method, model)
-        assert step.counts.total() == 3 * 3 + 6 * expected_passes(method)
+        assert step.counts.total() == 3 * 3 + 6 * method.expected_passes()
     for name, value in heads["plain"].items():
         assert torch.equal(value, start[name]) == (name not in FRESH), name
         assert torch.equal(value, heads["pgd"][name]) and torch.equal(value, heads["freelb"][name])
@@ -251,7 +250,7 @@ def test_probing_without_a_new_tensor_is_refused() -> None:
 
 def test_records_and_labels() -> None:
     plain, all_on = TrainSettings("any"), Controls(0.1, 0.01, 1.5, 6, 0.5)
-    held = TrainSettings("any", controls=all_on, method=MethodSettings("pgd"))
+    held = TrainSettings("any", controls=all_on, method=make("pgd"))
     assert not set(Controls.names()) & set(plain.as_dict()) and plain.arm == "plain" and "lora" not in plain.as_dict()
     assert held.arm == "pgd-1-l2sp0.1-head0.01-probe1.5-frozen6-interpolated0.5"
     for settings in (plain, held):

@@ -19,7 +19,8 @@ from torch import Tensor
 from xtremor.encoders.load import load_task_model
 from xtremor.errors import UserError
 from xtremor.evaluation.predict import forward_batches
-from xtremor.robust.registry import MethodSettings
+from xtremor.robust.methods.base import Method
+from xtremor.robust.registry import make
 from xtremor.tasks import classification
 from xtremor.tasks.base import TextExample
 from xtremor.tasks.features import Features
@@ -43,7 +44,7 @@ PLAIN = Head(
 )  # fmt: skip
 ALL = {"classification": PLAIN, **HEADS}
 ENCODERS = [*KINDS, *MORE_KINDS]
-METHODS = {"plain": MethodSettings(), "pgd": MethodSettings("pgd", radius=0.1)}
+METHODS = {"plain": make("plain"), "pgd": make("pgd", radius=0.1)}
 
 
 def has_head(kind: str, head: Head) -> bool:
@@ -133,7 +134,7 @@ def test_the_side_on_which_a_tokenizer_pads_changes_no_input() -> None:
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
 @pytest.mark.parametrize(("kind", "head"), BOTH)
-def test_an_update_is_made_and_the_folder_loads(kind: str, head: Head, method: MethodSettings, tmp_path: Path) -> None:
+def test_an_update_is_made_and_the_folder_loads(kind: str, head: Head, method: Method, tmp_path: Path) -> None:
     """The saved weights are the trained ones: transformers alone gives the same logits, and they have moved."""
     model, features = head.model(kind), head.features(9, kind == "bert")
     working = copy.deepcopy(model)

@@ -83,12 +83,12 @@ def test_model_card(run: Path) -> None:
 def test_base_model_is_quoted(tmp_path: Path) -> None:
     """A path with a colon or a hash would end the value, or the card, early."""
     yaml = pytest.importorskip("yaml")
-    from xtremor.robust.registry import MethodSettings
+    from xtremor.robust.registry import make
     from xtremor.tasks.cards import card
     from xtremor.training.config import TrainSettings
     from xtremor.training.export import model_card
 
-    settings = TrainSettings("xnli", encoder='my: "models" #1', method=MethodSettings("pgd"))
+    settings = TrainSettings("xnli", encoder='my: "models" #1', method=make("pgd"))
     record = {
         "english_dev": None, "warnings": ["it did not learn"], "arm": "pgd-1", "command": "xtremor",
         "encoder": {"architecture": "Bert"}, "training": {"rows": 3}, "versions": {},

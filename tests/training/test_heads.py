@@ -14,7 +14,8 @@ from helpers.heads import HEADS, Head
 from helpers.problems import gradients, make_step, padded_inputs
 from helpers.tiny import KINDS, MORE_KINDS, make_config
 
-from xtremor.robust.registry import METHODS, MethodSettings, expected_passes
+from xtremor.robust.methods.base import Method
+from xtremor.robust.registry import METHODS, make
 from xtremor.training.config import TrainSettings
 from xtremor.training.loop import Loop
 from xtremor.training.step import BatchStep
@@ -24,20 +25,20 @@ pytestmark = [
     pytest.mark.parametrize("head", HEADS.values(), ids=HEADS.keys()),
 ]
 SAME = {
-    "noise": MethodSettings("noise", radius=0.0),
-    "pgd-2": MethodSettings("pgd", radius=0.0, steps=2),
-    "pgd-1 at the block": MethodSettings("pgd", radius=0.0, site="embeddings"),
-    "freelb-1": MethodSettings("freelb", steps=1, radius=0.3),
-    "noise-k1": MethodSettings("noise-k", steps=1, radius=0.3),
+    "noise": make("noise", radius=0.0),
+    "pgd-2": make("pgd", radius=0.0, steps=2),
+    "pgd-1 at the block": make("pgd", radius=0.0, site="embeddings"),
+    "freelb-1": make("freelb", steps=1, radius=0.3),
+    "noise-k1": make("noise-k", steps=1, radius=0.3),
 }
 
 
-def step_of(head: Head, model: Any, method: MethodSettings | None = None, rows: int = 12) -> BatchStep:
+def step_of(head: Head, model: Any, method: Method | None = None, rows: int = 12) -> BatchStep:
     return make_step(model, head.features(rows, True), method, category=head.category)
 
 
 def train(head: Head, model: Any, folder: Path, updates: int, rows: int = 12, **more: Any) -> BatchStep:
-    method = more.pop("method", MethodSettings())
+    method = more.pop("method", make("plain"))
     step = step_of(head, model, method, rows)
     folder.mkdir()
     recipe = {"epochs": updates * more.get("batch_size", 4) / rows, "batch_size": 4, "learning_rate": 1e-2, **more}
@@ -46,7 +47,7 @@ def train(head: Head, model: Any, folder: Path, updates: int, rows: int = 12, **
 
 
 @pytest.mark.parametrize("method", SAME.values(), ids=SAME.keys())
-def test_radius_zero_gives_the_gradients_of_plain_bit_for_bit(head: Head, method: MethodSettings) -> None:
+def test_radius_zero_gives_the_gradients_of_plain_bit_for_bit(head: Head, method: Method) -> None:
     model = head.model(dropout=0.1)
     plain, robust = gradients(step_of(head, model)), gradients(step_of(head, model, method))
     assert plain.keys() == robust.keys() and len(plain) > 30
@@ -64,7 +65,7 @@ def test_radius_zero_gives_the_weights_of_plain_bit_for_bit(head: Head, tmp_path
 
 @pytest.mark.parametrize("name", METHODS)
 def test_counted_passes_are_made_and_the_perturbation_arrives(head: Head, name: str) -> None:
-    method = MethodSettings() if name == "plain" else MethodSettings(name, radius=0.3)
+    method = make(name, radius=0.3 if make(name).perturbs else None)
     step = step_of(head, head.model(), method)
     calls = 0
 
@@ -74,9 +75,9 @@ def test_counted_passes_are_made_and_the_perturbation_arrives(head: Head, name: 
 
     step.model.base_model.register_forward_hook(count)
     found = gradients(step)
-    assert step.counts.total() == expected_passes(method) and calls == step.counts.forward
+    assert step.counts.total() == method.expected_passes() and calls == step.counts.forward
     plain = gradients(step_of(head, head.model()))
-    assert torch.allclose(found[head.weight], plain[head.weight], rtol=1e-3) == (name == "plain")
+    assert torch.allclose(found[head.weight], plain[head.weight], rtol=1e-3) == (not method.perturbs)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, *MORE_KINDS])

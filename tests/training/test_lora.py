@@ -17,7 +17,8 @@ from helpers.problems import make_step, padded_inputs, random_features
 from helpers.tiny import KINDS, MORE_KINDS, make_classifier
 
 from xtremor.errors import UserError
-from xtremor.robust.registry import MethodSettings, expected_passes
+from xtremor.robust.methods.base import Method
+from xtremor.robust.registry import make
 from xtremor.training.adapt import Adaptation, frozen_names
 from xtremor.training.config import TrainSettings
 from xtremor.training.controls import Controls
@@ -33,14 +34,12 @@ TARGETS = {
 }  # fmt: skip
 
 
-def adapted(
-    model: Any, method: MethodSettings | None = None, features: Any = FEATURES, **more: Any
-) -> tuple[Any, Any, Any]:
+def adapted(model: Any, method: Method | None = None, features: Any = FEATURES, **more: Any) -> tuple[Any, Any, Any]:
     """A step on a copy of the model with adapters of rank 2, the adaptation and the settings."""
     pytest.importorskip("peft")
     category = more.pop("category", None)
     fresh = more.pop("fresh", ["classifier.weight", "classifier.bias"])
-    settings = TrainSettings("any", method=method or MethodSettings(), lora=LoraSettings(2), **more)
+    settings = TrainSettings("any", method=method or make("plain"), lora=LoraSettings(2), **more)
     frozen = frozen_names(model, settings)
     step = make_step(
         model, features, settings.method, train=not (settings.freeze_embeddings or frozen),
@@ -143,7 +142,7 @@ def test_perturbations_arrive_and_every_head_learns(head: Head, site: str, tmp_p
     fresh = [name for name, _ in model.named_parameters() if name.startswith(head.weight.split(".")[0])]
     losses = []
     for radius in (0.0, 0.3):
-        method = MethodSettings("pgd", radius=radius, site=site)
+        method = make("pgd", radius=radius, site=site)
         step, adaptation, settings = adapted(
             model, method, features, fresh=fresh, category=head.category, epochs=2, batch_size=4, learning_rate=1e-2
         )
@@ -151,7 +150,7 @@ def test_perturbations_arrive_and_every_head_learns(head: Head, site: str, tmp_p
         folder.mkdir()
         totals = Loop(step, settings, fresh, folder).run()
         losses.append(totals.final_loss)
-        assert step.counts.total() == totals.update * expected_passes(method)
+        assert step.counts.total() == totals.update * method.expected_passes()
         assert adaptation.finish()["drift"]["l2"] > 0
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
 

@@ -15,7 +15,8 @@ from helpers.heads import HEADS
 from helpers.problems import OnCpu, gradients, make_step, random_features
 from helpers.tiny import KINDS, LABELS, MORE_KINDS, make_config, make_model
 
-from xtremor.robust.registry import METHODS, MethodSettings, expected_passes
+from xtremor.robust.methods.base import Method
+from xtremor.robust.registry import METHODS, make
 from xtremor.tasks import classification
 from xtremor.training.config import TrainSettings
 from xtremor.training.embeddings import compact, expand
@@ -59,7 +60,7 @@ def shared_of(alone: dict[str, Any]) -> SharedEncoder:
     return shared
 
 
-def mixed(alone: dict[str, Any], types: bool, method: MethodSettings | None = None, rows: int = 9) -> MixedStep:
+def mixed(alone: dict[str, Any], types: bool, method: Method | None = None, rows: int = 9) -> MixedStep:
     """A step over copies of ``alone``."""
     shared = shared_of(alone)
     features = {task: features_of(task, types, rows) for task in alone}
@@ -67,7 +68,7 @@ def mixed(alone: dict[str, Any], types: bool, method: MethodSettings | None = No
     full, table = compact(shared, tokens, 0, True)
     steps = [
         BatchStep(
-            shared.of(task), table, each, TASKS[task][0], method or MethodSettings(), 1, 0, OnCpu(), full.weight
+            shared.of(task), table, each, TASKS[task][0], method or make("plain"), 1, 0, OnCpu(), full.weight
         )
         for task, each in features.items()
     ]  # fmt: skip
@@ -123,11 +124,11 @@ def test_there_is_one_encoder_and_it_can_be_taken_out(kind: str) -> None:
         assert own.keys() - encoder.keys() == {name for name in own if "pooler" in name}
 
 
-def run(folder: Path, method: MethodSettings | None = None, **more: Any) -> tuple[MixedStep, MixedOrder, Loop]:
+def run(folder: Path, method: Method | None = None, **more: Any) -> tuple[MixedStep, MixedOrder, Loop]:
     """A run of three heads on a tiny BERT."""
     alone = {task: model for task, model in models("bert").items() if task != "tagging"}
     step = mixed(alone, True, method, rows=12)
-    settings = TrainSettings("any", epochs=4, method=method or MethodSettings(), **{"batch_size": 4, **more})
+    settings = TrainSettings("any", epochs=4, method=method or make("plain"), **{"batch_size": 4, **more})
     lengths = {task: each.lengths for task, each in zip(alone, step.steps, strict=True)}
     order = MixedOrder(lengths, Mixing(), settings.batch_size, settings.epochs, settings.seed)
     folder.mkdir()
@@ -138,9 +139,9 @@ def run(folder: Path, method: MethodSettings | None = None, **more: Any) -> tupl
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_trains_and_its_passes_are_counted_once(name: str, tmp_path: Path) -> None:
-    method = MethodSettings() if name == "plain" else MethodSettings(name, radius=0.01)
+    method = make(name, radius=0.01 if make(name).perturbs else None)
     step, order, _ = run(tmp_path / "run", method)
-    assert step.counts.total() == expected_passes(method) * order.updates
+    assert step.counts.total() == method.expected_passes() * order.updates
     assert all(each.counts is step.counts for each in step.steps)
 
 

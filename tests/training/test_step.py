@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import torch
 from helpers.problems import gradients, make_step, random_features, reference_loss
 from helpers.tiny import make_classifier
 
-from xtremor.robust.registry import MethodSettings, expected_passes
+from xtremor.robust.methods.base import Method
+from xtremor.robust.registry import make
 from xtremor.training.config import TrainSettings
 from xtremor.training.loop import Loop
 from xtremor.training.step import BatchStep
@@ -22,20 +24,20 @@ FEATURES = random_features()
 ROWS = np.arange(len(FEATURES.rows))
 # Bit for bit plain: one weight gradient, taken at delta 0.
 SAME = {
-    "noise": MethodSettings("noise", radius=0.0),
-    "pgd-1": MethodSettings("pgd", radius=0.0),
-    "pgd-3": MethodSettings("pgd", radius=0.0, steps=3),
-    "pgd-1 linf": MethodSettings("pgd", radius=0.0, norm="linf"),
-    "pgd-1 sequence-scaled": MethodSettings("pgd", radius=0.0, scope="sequence-scaled"),
-    "pgd-1 at the block": MethodSettings("pgd", radius=0.0, site="embeddings"),
-    "freelb-1": MethodSettings("freelb", steps=1, radius=0.3),
-    "noise-k1": MethodSettings("noise-k", steps=1, radius=0.3),
+    "noise": make("noise", radius=0.0),
+    "pgd-1": make("pgd", radius=0.0),
+    "pgd-3": make("pgd", radius=0.0, steps=3),
+    "pgd-1 linf": make("pgd", radius=0.0, norm="linf"),
+    "pgd-1 sequence-scaled": make("pgd", radius=0.0, scope="sequence-scaled"),
+    "pgd-1 at the block": make("pgd", radius=0.0, site="embeddings"),
+    "freelb-1": make("freelb", steps=1, radius=0.3),
+    "noise-k1": make("noise-k", steps=1, radius=0.3),
 }
 # Plain up to rounding: an average of equal gradients.
 MEAN = {
-    "noise of 3 draws": MethodSettings("noise", radius=0.0, draws=3),
-    "freelb-3": MethodSettings("freelb", radius=0.0, steps=3),
-    "noise-k3": MethodSettings("noise-k", radius=0.0, steps=3),
+    "noise of 3 draws": make("noise", radius=0.0, draws=3),
+    "freelb-3": make("freelb", radius=0.0, steps=3),
+    "noise-k3": make("noise-k", radius=0.0, steps=3),
 }
 
 
@@ -50,7 +52,7 @@ def still() -> Any:
     return make_classifier(dropout=0.0)
 
 
-def train(model: Any, method: MethodSettings, folder: Path, updates: int = 5, **more: Any) -> BatchStep:
+def train(model: Any, method: Method, folder: Path, updates: int = 5, **more: Any) -> BatchStep:
     """Some updates with the real loop."""
     step = make_step(model, FEATURES, method)
     folder.mkdir()
@@ -61,7 +63,7 @@ def train(model: Any, method: MethodSettings, folder: Path, updates: int = 5, **
 
 
 @pytest.mark.parametrize("method", SAME.values(), ids=SAME.keys())
-def test_radius_zero_gives_the_gradients_of_plain_bit_for_bit(model: Any, method: MethodSettings) -> None:
+def test_radius_zero_gives_the_gradients_of_plain_bit_for_bit(model: Any, method: Method) -> None:
     plain, robust = gradients(make_step(model, FEATURES)), gradients(make_step(model, FEATURES, method))
     assert plain.keys() == robust.keys() and len(plain) > 30
     for name, gradient in plain.items():
@@ -70,7 +72,7 @@ def test_radius_zero_gives_the_gradients_of_plain_bit_for_bit(model: Any, method
 
 
 def test_radius_zero_gives_the_weights_of_plain_bit_for_bit(model: Any, tmp_path: Path) -> None:
-    plain = train(model, MethodSettings(), tmp_path / "plain").model.state_dict()
+    plain = train(model, make("plain"), tmp_path / "plain").model.state_dict()
     for name in ("noise", "pgd-1", "pgd-3", "freelb-1"):
         robust = train(model, SAME[name], tmp_path / name).model.state_dict()
         for key, weight in plain.items():
@@ -81,13 +83,13 @@ def test_a_radius_gives_other_gradients(model: Any) -> None:
     """The equalities above would also hold for methods that perturb nothing."""
     plain = gradients(make_step(model, FEATURES))["classifier.weight"]
     for name, method in (SAME | MEAN).items():
-        if method.steps != 1 or method.name == "pgd":
-            robust = gradients(make_step(model, FEATURES, MethodSettings(**{**vars(method), "radius": 0.3})))
+        if getattr(method, "steps", 0) != 1 or method.name == "pgd":
+            robust = gradients(make_step(model, FEATURES, replace(method, radius=0.3)))
             assert not torch.allclose(plain, robust["classifier.weight"], rtol=1e-3), name
 
 
 @pytest.mark.parametrize("method", MEAN.values(), ids=MEAN.keys())
-def test_averages_at_radius_zero_are_plain_to_rounding(still: Any, method: MethodSettings) -> None:
+def test_averages_at_radius_zero_are_plain_to_rounding(still: Any, method: Method) -> None:
     plain, robust = gradients(make_step(still, FEATURES)), gradients(make_step(still, FEATURES, method))
     for name, gradient in plain.items():
         assert torch.allclose(gradient, robust[name], rtol=1e-5, atol=1e-6), name
@@ -116,7 +118,7 @@ def test_plain_gradients_are_those_of_the_ordinary_model(still: Any) -> None:
 
 def test_shared_dropout_draws_the_same_masks_and_fresh_does_not(model: Any) -> None:
     for dropout in ("shared", "fresh"):
-        step = make_step(model, FEATURES, MethodSettings("pgd", dropout=dropout))
+        step = make_step(model, FEATURES, make("pgd", dropout=dropout))
         losses: list[float] = []
 
         class Twice:
@@ -124,7 +126,7 @@ def test_shared_dropout_draws_the_same_masks_and_fresh_does_not(model: Any) -> N
                 losses.extend(passes.forward(None).item() for _ in range(2))  # noqa: B023
                 return torch.zeros(())
 
-        step.method = Twice()
+        step.runner = Twice()
         step.run(ROWS, 0, 0, 1.0)
         step.run(ROWS, 1, 0, 1.0)
         assert (losses[0] == losses[1]) == (dropout == "shared")
@@ -132,7 +134,7 @@ def test_shared_dropout_draws_the_same_masks_and_fresh_does_not(model: Any) -> N
 
 
 def test_a_perturbation_is_a_function_of_seed_update_and_part(model: Any) -> None:
-    step, found = make_step(model, FEATURES, MethodSettings("noise", radius=0.3)), []
+    step, found = make_step(model, FEATURES, make("noise", radius=0.3)), []
     for update, part in ((0, 0), (0, 0), (1, 0), (0, 1)):
         step.model.zero_grad(set_to_none=True)
         step.run(ROWS, update, part, 1.0)
@@ -145,7 +147,7 @@ def test_a_perturbation_is_a_function_of_seed_update_and_part(model: Any) -> Non
 @pytest.mark.parametrize("method", ["pgd", "freelb", "noise-k"])
 def test_counted_passes_are_made_passes(still: Any, method: str, site: str) -> None:
     """Hooks on the model count for themselves: forward, backward to the site, and gradients of a weight."""
-    settings = MethodSettings(method, steps=3, radius=0.1, site=site)
+    settings = make(method, steps=3, radius=0.1, site=site)
     step = make_step(still, FEATURES, settings)
     made = {"forward": 0, "backward_activations": 0, "backward_weights": 0}
 
@@ -160,7 +162,7 @@ def test_counted_passes_are_made_passes(still: Any, method: str, site: str) -> N
     step.model.bert.encoder.layer[0].register_forward_hook(watch)
     step.model.bert.encoder.layer[0].output.dense.weight.register_hook(lambda gradient: count("backward_weights"))
     step.run(ROWS, 0, 0, 1.0)
-    assert made == step.counts.as_dict() and step.counts.total() == expected_passes(settings)
+    assert made == step.counts.as_dict() and step.counts.total() == settings.expected_passes()
 
 
 @pytest.mark.parametrize("site", ["word", "embeddings"])
@@ -168,7 +170,7 @@ def test_adversarial_loss_is_above_random_and_plain(still: Any, site: str) -> No
     losses = {}
     for name in ("plain", "noise", "pgd"):
         chosen = {} if name == "plain" else {"radius": 0.2, "site": site}
-        step = make_step(still, FEATURES, MethodSettings(name, **chosen))
+        step = make_step(still, FEATURES, make(name, **chosen))
         losses[name] = step.run(ROWS, 0, 0, 1.0)[0].item()
     assert losses["pgd"] > losses["noise"] + 0.01 and losses["pgd"] > losses["plain"] + 0.01
     assert losses["noise"] != losses["plain"]
@@ -177,10 +179,10 @@ def test_adversarial_loss_is_above_random_and_plain(still: Any, site: str) -> No
 def test_unit_of_a_relative_radius(still: Any) -> None:
     """The mean norm of the whole table; at the block, of its output."""
     table = still.get_input_embeddings().weight.detach()
-    word = make_step(still, FEATURES, MethodSettings("pgd", radius=0.5))
+    word = make_step(still, FEATURES, make("pgd", radius=0.5))
     assert word.unit == pytest.approx(table.norm(dim=1)[table.norm(dim=1) > 0].mean().item(), rel=1e-6)
-    assert word.method.ball.radius == pytest.approx(0.5 * word.unit)
-    block = make_step(still, FEATURES, MethodSettings("pgd", radius=0.5, site="embeddings"))
+    assert word.settings.radius == 0.5
+    block = make_step(still, FEATURES, make("pgd", radius=0.5, site="embeddings"))
     # LayerNorm without learnt scale: every vector has norm sqrt(H).
     assert block.unit == pytest.approx(16**0.5, rel=1e-3)
     assert block.model.training
@@ -188,8 +190,8 @@ def test_unit_of_a_relative_radius(still: Any) -> None:
 
 def test_parts_of_an_update_add_up(still: Any, tmp_path: Path) -> None:
     """accumulate = 4 trains as accumulate = 1 where nothing is random."""
-    whole = train(still, MethodSettings(), tmp_path / "one", batch_size=12)
-    parts = train(still, MethodSettings(), tmp_path / "four", batch_size=12, accumulate=4)
+    whole = train(still, make("plain"), tmp_path / "one", batch_size=12)
+    parts = train(still, make("plain"), tmp_path / "four", batch_size=12, accumulate=4)
     assert parts.counts.forward == 4 * whole.counts.forward
     for name, weight in whole.model.state_dict().items():
         # The gradient of a key's bias is zero but for rounding, which AdamW blows up.
@@ -198,7 +200,7 @@ def test_parts_of_an_update_add_up(still: Any, tmp_path: Path) -> None:
 
 
 def test_a_frozen_table_stays_and_perturbs_all_the_same(still: Any) -> None:
-    step = make_step(still, FEATURES, MethodSettings("pgd", radius=0.2), train=False)
+    step = make_step(still, FEATURES, make("pgd", radius=0.2), train=False)
     found = gradients(step)
     assert step.table.weight.grad is None and "bert.embeddings.word_embeddings.weight" not in found
     plain = gradients(make_step(still, FEATURES, train=False))

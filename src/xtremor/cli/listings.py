@@ -40,19 +40,27 @@ def tasks(
 
 def methods(*, json_: JSON = False) -> None:
     """List the training methods, their rules and what they cost in passes (plain: 3)."""
-    from xtremor.robust.registry import DEFAULTS, METHODS
+    from xtremor.robust.methods.base import Perturbed
+    from xtremor.robust.registry import METHODS
 
-    rows = [
-        {
-            "method": each.name,
-            "what": each.title,
-            "trained on": each.rule,
-            "passes": each.cost,
-            "defaults": ", ".join(f"{key} {value:g}" for key, value in DEFAULTS[each.name].items()),
-            "source": each.source,
-        }
-        for each in METHODS.values()
-    ]
+    shared = set(Perturbed.options()) - {"radius", "relative"}
+    rows = []
+    for each in METHODS.values():
+        usual = {name: value for name, value in each.defaults().items() if value is not None}
+        hidden = {name for name in shared if usual.get(name) == getattr(Perturbed, name)} | {"relative"}
+        own = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in usual.items()
+               if name not in hidden and value is not False]  # fmt: skip
+        absolute = ["absolute"] if usual.get("relative") is False else []
+        rows.append(
+            {
+                "method": each.name,
+                "what": each.title,
+                "trained on": each.rule,
+                "passes": each.cost_rule,
+                "defaults": ", ".join([*own, *absolute]),
+                "source": each.source,
+            }
+        )
     _print_rows(rows, json_)
 
 

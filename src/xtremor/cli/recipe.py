@@ -11,7 +11,8 @@ from xtremor.cli.options import check_threads
 from xtremor.errors import UserError
 
 if TYPE_CHECKING:
-    from xtremor.robust.registry import MethodSettings
+    from xtremor.cli.substitution import SubstitutionOptions
+    from xtremor.robust.methods.base import Method
     from xtremor.tasks.base import TaskCard
     from xtremor.training.config import TrainSettings
     from xtremor.training.lora import LoraSettings
@@ -30,46 +31,70 @@ class BallOptions:
 
     radius: Annotated[
         float | None,
-        Parameter(help="Size of the ball, relative to the mean norm of a vector at the site (default 0.003)."),
+        Parameter(help="Size of the ball, relative to the mean norm of a vector at the site (default mostly 0.003)."),
     ] = None
     absolute: Annotated[bool, Parameter(negative=(), help="The radius is absolute, not relative.")] = False
-    norm: Annotated[str, Parameter(help="l2 or linf.")] = "l2"
+    relative: Annotated[
+        bool, Parameter(negative=(), help="The radius is relative; for methods published with an absolute one.")
+    ] = False
+    norm: Annotated[str | None, Parameter(help="l2 or linf.")] = None
     scope: Annotated[
-        str,
+        str | None,
         Parameter(
             help="token: each token has the radius; sequence: a row shares it; sequence-scaled: times sqrt(length)."
         ),
-    ] = "token"
-    site: Annotated[str, Parameter(help="word (word embeddings) or embeddings (after their LayerNorm).")] = "word"
-    dropout: Annotated[str, Parameter(help="shared (same masks in all passes over a batch) or fresh.")] = "shared"
+    ] = None
+    site: Annotated[
+        str | None,
+        Parameter(
+            help="word (word embeddings), embeddings (after their LayerNorm), layer:N (output of layer N) or last."
+        ),
+    ] = None
+    dropout: Annotated[str | None, Parameter(help="shared (same masks in all passes over a batch) or fresh.")] = None
+    spare_special: Annotated[bool, Parameter(negative=(), help="Special tokens are not perturbed.")] = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Settings of a method."""
+        """Settings of a method; None where nothing is stated."""
+        if self.absolute and self.relative:
+            raise UserError("--absolute and --relative exclude each other; name one of them")
         values = {name: getattr(self, name) for name in ("radius", "norm", "scope", "site", "dropout")}
-        return {**values, "relative": not self.absolute}
+        relative = False if self.absolute else (self.relative or None)
+        return {**values, "relative": relative, "spare_special": self.spare_special or None}
 
 
 @Parameter(name="*", group=METHOD)
 @dataclass(frozen=True)
 class MethodOptions:
-    """The method's own settings."""
+    """The method's own settings; `xtremor methods` says which method reads which, and its defaults."""
 
-    method: Annotated[str, Parameter(help="plain, noise, pgd, freelb or noise-k (`xtremor methods` explains).")] = (
+    method: Annotated[str, Parameter(help="plain, noise, pgd, freelb, ... (`xtremor methods` lists and explains).")] = (
         "plain"
     )
-    steps: Annotated[int | None, Parameter(help="K of pgd (default 1), freelb and noise-k (default 2).")] = None
+    steps: Annotated[int | None, Parameter(help="K, ascents or passes (pgd, freelb, smart, vat, ...).")] = None
     step_size: Annotated[float | None, Parameter(help="Ascent step as a share of the radius (default 2.5 / K).")] = None
     start: Annotated[
         float | None, Parameter(help="Random start as a share of the radius (default: pgd 1, freelb and noise-k 0).")
     ] = None
-    draws: Annotated[int, Parameter(help="Draws that noise averages over.")] = 1
+    draws: Annotated[int | None, Parameter(help="Draws that noise averages over (default 1).")] = None
+    distribution: Annotated[str | None, Parameter(help="Of noise: uniform, sphere or normal.")] = None
+    clean: Annotated[float | None, Parameter(help="Share of the clean loss in pgd's (default 0).")] = None
+    consistency: Annotated[
+        float | None, Parameter(help="Lambda, weight of the divergence (smart, alum, vat, r3f, r-drop; default 1).")
+    ] = None
+    bregman: Annotated[float | None, Parameter(help="Mu, weight of SMART's Bregman term (default 0).")] = None
+    averaging: Annotated[float | None, Parameter(help="Beta of its averaged weights (default 0.99).")] = None
+    probe: Annotated[float | None, Parameter(help="Xi of vat, as a share of the radius (default 0.1).")] = None
+    alpha: Annotated[float | None, Parameter(help="Size of neftune's noise (default 5).")] = None
+    rho: Annotated[float | None, Parameter(help="Step of sam in weight space (default 0.05).")] = None
+    search: Annotated[int | None, Parameter(help="Bisections of noise-rise (default 6).")] = None
+    limit_radii: Annotated[float | None, Parameter(help="Largest noise of noise-rise, in radii (default 64).")] = None
 
-    def settings(self, ball: BallOptions) -> MethodSettings:
-        """Checked settings of the method."""
-        from xtremor.robust.registry import MethodSettings
+    def settings(self, ball: BallOptions, words: SubstitutionOptions | None = None) -> Method:
+        """The method; raises UserError for what it does not read."""
+        from xtremor.robust.registry import make
 
-        own = {name: getattr(self, name) for name in ("steps", "step_size", "start", "draws")}
-        return MethodSettings(name=self.method, **ball.as_dict(), **own)
+        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "method"}
+        return make(self.method, **ball.as_dict(), **own, **({} if words is None else words.as_dict()))
 
 
 @Parameter(name="*", group=TRAINING)
@@ -154,7 +179,7 @@ class TrainOptions:
         bool, Parameter(negative=(), help="Take the encoder alone, without its pretrained pooler, as from a run.")
     ] = False
 
-    def settings(self, card: TaskCard, method: MethodSettings, seed: int) -> TrainSettings:
+    def settings(self, card: TaskCard, method: Method, seed: int) -> TrainSettings:
         """Checked settings of a run, the card's defaults filled in."""
         from xtremor.tasks.category import check_trainable
         from xtremor.tasks.embedding import default_embedding

@@ -12,11 +12,13 @@ from cyclopts import Parameter
 from xtremor.cli.options import CONFIG, ConfigOptions, ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, MethodOptions, MixingOptions, TrainOptions
 from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
+from xtremor.cli.substitution import SubstitutionOptions
 from xtremor.console import say
 from xtremor.errors import UserError
 
 DEFAULTS = (TaskOptions(), MethodOptions(), BallOptions(), TrainOptions(), ScoringOptions(), MixingOptions())
 VECTORS = PoolingOptions()
+WORDS = SubstitutionOptions()
 
 
 def train(
@@ -39,6 +41,7 @@ def train(
         float | None, Parameter(group=RETRIEVAL, help="Cosines are divided by it in the loss (default 0.01).")
     ] = None,
     vectors: PoolingOptions = VECTORS,
+    words: SubstitutionOptions = WORDS,
     config: ConfigOptions = CONFIG,
 ) -> None:
     """Fine-tune an encoder on a task's English rows with one method and one seed."""
@@ -47,7 +50,7 @@ def train(
     from xtremor.training.learning import dev_sentence
     from xtremor.training.session import train_and_evaluate
 
-    settings_of_method = method.settings(ball)
+    settings_of_method = method.settings(ball, words)
     tasks = task.several()
     if tasks is not None:
         if evaluate:

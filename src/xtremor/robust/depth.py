@@ -33,8 +33,8 @@ class Depth:
     share: float
 
 
-def find_depth(model: nn.Module, site: str) -> Depth:
-    """Where ``layer:N`` or ``last`` is in ``model``.
+def find_depth(model: nn.Module, site: str, call: Callable[[], Any]) -> Depth:
+    """Where ``layer:N`` or ``last`` is in ``model``; ``call`` runs it over some inputs.
 
     Raises:
         UserError: the layers cannot be told apart, or there are fewer.
@@ -48,7 +48,7 @@ def find_depth(model: nn.Module, site: str) -> Depth:
     number = len(layers) if site == "last" else int(site.partition(":")[2])
     if number > len(layers):
         raise UserError(f"--site {site}: this encoder has {len(layers)} layers; name layer:1 to layer:{len(layers)}")
-    calls = _calls(model)
+    calls = _calls(model, call)
     ends = [name for name, _ in calls if name in layers[number - 1]]
     module, below = ends[-1], tuple(name for layer in layers[:number] for name in layer)
     if site == "last":
@@ -58,8 +58,8 @@ def find_depth(model: nn.Module, site: str) -> Depth:
     return Depth(site, module, below if apart else (), number / len(layers) if apart else 0.0)
 
 
-def _calls(model: nn.Module) -> list[tuple[str, Any]]:
-    """Every module of the encoder with its output, in the order in which they finished, on two tokens."""
+def _calls(model: nn.Module, call: Callable[[], Any]) -> list[tuple[str, Any]]:
+    """Every module of the encoder with its output, in the order in which they finished; last the encoder itself."""
     found: list[tuple[str, Any]] = []
     backbone: Any = getattr(model, "base_model", model)
     inside = {id(module) for module in backbone.modules()}
@@ -68,20 +68,19 @@ def _calls(model: nn.Module) -> list[tuple[str, Any]]:
         return lambda module, inputs, output: found.append((name, output))
 
     handles = [
-        module.register_forward_hook(keep(name))
-        for name, module in model.named_modules()
-        if id(module) in inside and module is not backbone
+        module.register_forward_hook(keep(name)) for name, module in model.named_modules() if id(module) in inside
     ]
-    training = backbone.training
-    ids = torch.ones((1, 2), dtype=torch.long, device=next(backbone.parameters()).device)
+    training = model.training
     try:
         with torch.no_grad():
-            output = backbone.eval()(input_ids=ids, attention_mask=ids)
+            model.eval()
+            call()
     finally:
         for handle in handles:
             handle.remove()
-        backbone.train(training)
-    return [*found, ("", output)]
+        model.train(training)
+    end = next(place for place, (name, _) in enumerate(found) if model.get_submodule(name) is backbone)
+    return found[: end + 1]
 
 
 def _last(calls: list[tuple[str, Any]], layer: str, layers: list[list[str]]) -> str:

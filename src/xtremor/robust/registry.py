@@ -32,6 +32,7 @@ METHODS: dict[str, type[Method]] = {
         methods.RDrop,
         methods.RDropPaper,
         methods.SAM,
+        methods.RSDA,
     )
 }
 

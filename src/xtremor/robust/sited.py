@@ -14,6 +14,9 @@ from xtremor.robust.methods.base import Method
 from xtremor.robust.segments import Segments
 from xtremor.robust.site import Site, embedding_block, mean_norm, word_embeddings
 
+# Gives rows, and what runs the model over them.
+Sample = Callable[[], tuple[Segments, Callable[[], Any]]]
+
 
 class SitedModel:
     """Where a method perturbs a model, and how large vectors are there.
@@ -21,6 +24,7 @@ class SitedModel:
     Args:
         model: a Hugging Face model.
         method: says at which site.
+        sample: gives some rows, and what runs the model over them.
 
     Attributes:
         below: share of the layers that is passed once a batch, whatever the method does above.
@@ -29,16 +33,24 @@ class SitedModel:
         UserError: the model has no such site.
     """
 
-    def __init__(self, model: nn.Module, method: Method) -> None:
-        self.model, self.share_dropout = model, method.shares_dropout
+    def __init__(self, model: nn.Module, method: Method, sample: Sample) -> None:
+        self.model, self.share_dropout, self.sample = model, method.shares_dropout, sample
         self.words = word_embeddings(model)
         self.block = embedding_block(model) if method.at == "embeddings" else None
-        self.depth = find_depth(model, method.at) if method.at not in ("word", "embeddings") else None
+        self.depth = None
+        if method.at not in ("word", "embeddings"):
+            self.depth = find_depth(model, method.at, sample()[1])
         self.below = 0.0 if self.depth is None else self.depth.share
 
+    @property
+    def at_words(self) -> bool:
+        """Whether the site is the word embeddings."""
+        return self.block is None and self.depth is None
+
     @torch.no_grad()
-    def vectors(self, segments: Segments, call: Callable[[], Any]) -> Tensor:
-        """(T, H): what the site puts out without dropout when ``call`` runs the model."""
+    def vectors(self) -> Tensor:
+        """(T, H): what the site puts out over the sample, without dropout."""
+        segments, call = self.sample()
         module = self.model.get_submodule(self.depth.module) if self.depth is not None else self._site().module
         seen: list[Tensor] = []
         handle = module.register_forward_hook(lambda module, inputs, output: seen.append(first(output)))
@@ -94,14 +106,6 @@ class BatchRun:
             self.deep.finish()
 
 
-def unit_of(sited: SitedModel, table: Tensor, sample: Callable[[], tuple[Segments, Callable[[], Any]]]) -> float:
-    """Mean L2 norm of a vector at the site: over all rows of the table, or elsewhere over a sample of inputs.
-
-    Args:
-        sited: the model.
-        table: (V, H), all word embeddings.
-        sample: gives rows and what runs the model over them.
-    """
-    if sited.block is None and sited.depth is None:
-        return mean_norm(table)
-    return mean_norm(sited.vectors(*sample()))
+def unit_of(sited: SitedModel, table: Tensor) -> float:
+    """Mean L2 norm of a vector at the site: over all rows of ``table`` (V, H) for words, else over the sample."""
+    return mean_norm(table if sited.at_words else sited.vectors())

@@ -10,9 +10,9 @@ from typing import Any
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, MethodOptions, TrainOptions
 from xtremor.errors import UserError
-from xtremor.jobs import parse_methods, run_arguments, split_method
+from xtremor.jobs import parse_methods, train_arguments
 from xtremor.launch import Job, share_of_run
-from xtremor.robust.registry import expected_passes
+from xtremor.robust.registry import parse
 from xtremor.sizes import Opened, open_options
 from xtremor.sweep.space import Axis, kinds, read_by_some, settings_read, shown
 from xtremor.sweep.trials import Trial, make_trials
@@ -92,14 +92,14 @@ class PlannedTrial:
     scoring: float
 
     @property
-    def passes(self) -> int:
+    def passes(self) -> float:
         """Counted passes per batch; plain has 3."""
-        return expected_passes(self.settings.method)
+        return self.settings.method.expected_passes()
 
     @property
     def radius(self) -> float | None:
         """Size of the ball, the method's default filled in; None for a method without one."""
-        return self.settings.method.resolved().radius
+        return getattr(self.settings.method, "radius", None)
 
 
 def plan(sweep: Sweep, output: Path) -> list[PlannedTrial]:
@@ -110,7 +110,7 @@ def plan(sweep: Sweep, output: Path) -> list[PlannedTrial]:
             set to choose on; a folder that holds a run of other settings.
     """
     _refuse(sweep)
-    bases = {name: split_method(name)[0] for name in sweep.methods}
+    bases = {name: parse(name)[0] for name in sweep.methods}
     of_recipe = kinds(TrainOptions)
     own = {
         name: [axis for axis in sweep.varying if axis.name in of_recipe or axis.name in settings_read(base)]
@@ -130,16 +130,16 @@ def plan(sweep: Sweep, output: Path) -> list[PlannedTrial]:
 def _refuse(sweep: Sweep) -> None:
     """What is wrong whatever the task."""
     parse_methods(sweep.methods, BallOptions())
-    numbered = [name for name in sweep.methods if split_method(name)[1] is not None]
+    numbered = [name for name in sweep.methods if "steps" in parse(name)[1]]
     if numbered and any(axis.name == "steps" for axis in sweep.axes):
         raise UserError(f"--methods {numbered[0]} and --steps both state K; leave the number out of the method's name")
-    read_by_some(sweep.axes, dict.fromkeys(split_method(name)[0] for name in sweep.methods))
+    read_by_some(sweep.axes, dict.fromkeys(parse(name)[0] for name in sweep.methods))
     if sweep.trials is None and not sweep.varying:
         raise UserError(
             "nothing is swept: name several values of a setting, for example --radius 0.001,0.003,0.01 "
             "(`xtremor quickstart` compares methods at one)"
         )
-    if sweep.ball.absolute and not any("absolute" in settings_read(split_method(name)[0]) for name in sweep.methods):
+    if sweep.ball.absolute and not any("absolute" in settings_read(parse(name)[0]) for name in sweep.methods):
         raise UserError(f"--absolute means nothing to any of the methods {', '.join(sweep.methods)}; leave it out")
 
 
@@ -180,14 +180,14 @@ class Opener:
 
 def trial_options(sweep: Sweep, trial: Trial) -> tuple[MethodOptions, BallOptions, TrainOptions]:
     """What a user would type for the trial."""
-    base, steps = split_method(trial.method)
+    base, numbered = parse(trial.method)
     read = settings_read(base) | kinds(TrainOptions).keys()
     stated = {**{name: value for name, value in sweep.constant.items() if name in read}, **dict(trial.point)}
 
     def values(options: type) -> dict[str, Any]:
         return {name: stated[name] for name in kinds(options) if name in stated}
 
-    own = {**({} if steps is None else {"steps": steps}), **values(MethodOptions)}
+    own = {**numbered, **values(MethodOptions)}
     absolute = sweep.ball.absolute and "absolute" in read
     ball = BallOptions(absolute=absolute, **values(BallOptions))
     return MethodOptions(method=base, **own), ball, replace(sweep.recipe, **values(TrainOptions))
@@ -198,13 +198,13 @@ def _planned(sweep: Sweep, trial: Trial, opener: Opener, output: Path) -> Planne
     of_method = method.settings(ball)
     opened = opener(recipe)
     settings = recipe.settings(opened.card, of_method, trial.seeds[0])
-    training = opened.training_tokens * expected_passes(of_method)
+    training = opened.training_tokens * of_method.expected_passes()
     name = "-".join([settings.arm, *_not_in_arm(trial)])
     runs = []
     for seed in trial.seeds:
         folder = output / "runs" / f"{name}-seed{seed}"
         opened.refuse_other_run(folder, recipe, of_method, seed)
-        arguments = run_arguments(folder, seed, method, ball, sweep.task, recipe, sweep.scoring, sweep.keep_model)
+        arguments = train_arguments(folder, seed, of_method, sweep.task, recipe, sweep.scoring, sweep.keep_model)
         work = training + opened.scored_tokens
         done = _done(folder, opened.updates, training / work, sweep.scoring is not None)
         runs.append(PlannedRun(seed, folder, Job(folder.name, tuple(arguments), work, done)))

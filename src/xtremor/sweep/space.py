@@ -68,7 +68,7 @@ def shown(value: Any) -> str:
 
 def settings_read(method: str) -> frozenset[str]:
     """Fields of `MethodOptions` and `BallOptions` that a method, by its name in the registry, reads."""
-    return frozenset("absolute" if name == "relative" else name for name in METHODS[method].options)
+    return frozenset("absolute" if name == "relative" else name for name in METHODS[method].options())
 
 
 def kinds(options: type) -> dict[str, type]:

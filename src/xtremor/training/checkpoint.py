@@ -25,7 +25,7 @@ def save(
     state: dict[str, Any],
     method: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write trainable weights, AdamW moments, the method's tensors and ``state`` (JSON values; ``update`` among them)."""
+    """Write trainable weights, AdamW moments, the method's tensors and ``state`` (JSON values, ``update`` too)."""
     from safetensors.torch import save_file
 
     tensors: dict[str, Tensor] = {}

@@ -98,6 +98,11 @@ class TrainSettings:
                 f"--accumulate {self.accumulate}: in retrieval the other passages of a batch are what a query is told "
                 "from, so that a batch cannot be split; leave it out and name a smaller --batch-size"
             )
+        if self.embedding is not None and self.method.substitution is not None:
+            raise UserError(
+                "--method rsda is not for retrieval: a query and its passage would lose the words that tell them from "
+                "others; name another --method"
+            )
         if not 0 < self.temperature < math.inf:
             raise UserError(f"--temperature must be a number greater than 0, not {self.temperature}")
 

@@ -40,7 +40,9 @@ def joint_card(cards: Sequence[TaskCard]) -> TaskCard:
 
 
 def check_read(settings: TrainSettings) -> None:
-    """Raise UserError where a setting that is not in `READ` is other than its default."""
+    """Raise UserError where a setting that is not in `READ` is other than its default, or the method rewrites texts."""
+    if settings.method.substitution is not None:
+        raise UserError("--method rsda is for a run on one task; name one --task, or another --method")
     for field in fields(settings):
         default = field.default if field.default_factory is MISSING else field.default_factory()
         if field.name not in READ and getattr(settings, field.name) != default:

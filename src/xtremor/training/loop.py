@@ -69,6 +69,7 @@ class Step(Protocol):
         model: what is trained.
         runner: the method at work.
         counts: passes made so far.
+        below: share of the layers that every batch passes once, whatever the method.
         lengths: (U,) tokens of each unit.
         weights: (U,) targets of each unit that count in the mean loss of a batch.
     """
@@ -76,6 +77,7 @@ class Step(Protocol):
     model: nn.Module
     runner: Runner
     counts: PassCounts
+    below: float
 
     @property
     def lengths(self) -> np.ndarray: ...
@@ -123,6 +125,7 @@ class Loop:
         checkpoint_seconds: time between checkpoints; results do not depend on it.
         penalty: adds its gradient once an update, before clipping.
         order: which units every update takes; by default all of them in every epoch.
+        probed: (P,) tokens of each of the first units, which linear probing goes over; by default all of them.
 
     With linear probing the first ``probe`` updates train the tensors in ``fresh`` alone and plainly, so that every
     method goes on from the same head; the schedule after them is that of a run without it: the same batches, dropout
@@ -138,13 +141,15 @@ class Loop:
         checkpoint_seconds: float = 60.0,
         penalty: L2SP | None = None,
         order: Order | None = None,
+        probed: np.ndarray | None = None,
     ) -> None:
         self.step, self.settings, self.folder = step, settings, folder
         self.checkpoint_seconds = checkpoint_seconds
         self.penalty, self.fresh = penalty, fresh
         size, seed = settings.batch_size, settings.seed
         self.order = order or Epochs(step.lengths, size, seed, settings.epochs)
-        self.probing = Epochs(step.lengths, size, derived_seed(seed, "probe"), settings.controls.probe_epochs or 0.0)
+        probed = step.lengths if probed is None else probed
+        self.probing = Epochs(probed, size, derived_seed(seed, "probe"), settings.controls.probe_epochs or 0.0)
         self.probe = self.probing.updates
         self.updates = self.probe + self.order.updates
         self.waiting: list[torch.nn.Parameter] = []

@@ -11,9 +11,8 @@ from xtremor.training.folder import FORMAT
 
 if TYPE_CHECKING:
     from xtremor.encoders.load import LoadReport
-    from xtremor.robust.counter import PassCounts
     from xtremor.training.embeddings import CompactEmbedding
-    from xtremor.training.loop import Totals
+    from xtremor.training.loop import Step, Totals
 
 
 def common_record(
@@ -21,15 +20,11 @@ def common_record(
     rows: int,
     report: LoadReport,
     totals: Totals,
-    counts: PassCounts,
+    step: Step,
     table: CompactEmbedding,
     device: Any,
-    below: float = 0.0,
 ) -> dict[str, Any]:
-    """Method, seed, settings, encoder, loss, counts, command, versions and machine.
-
-    ``rows`` were trained on; ``below`` is the share of the layers that lie below the method's site.
-    """
+    """Method, seed, settings, encoder, loss, counts, command, versions and machine; ``rows`` were trained on."""
     import torch
 
     return {
@@ -44,8 +39,8 @@ def common_record(
             "updates": totals.update,
             "examples": totals.examples,
             "tokens": totals.tokens,
-            **counts.as_dict(),
-            "passes_relative_to_plain": settings.method.expected_passes(below) / 3,
+            **step.counts.as_dict(),
+            "passes_relative_to_plain": settings.method.expected_passes(step.below) / 3,
         },
         "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
         "command": machine.command_line(),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from xtremor.encoders.load import LoadReport
+    from xtremor.training.draws import Draws
 
 
 @dataclass
@@ -54,6 +55,7 @@ class Prepared:
         card, category, labels, tokenizer, features: of the task and its training rows.
         examples: training rows.
         texts: 2 where rows are pairs, None where they are not texts with a class.
+        draws: where every pass over the data has features of its own; ``features`` are then those of all passes.
     """
 
     card: TaskCard
@@ -63,6 +65,7 @@ class Prepared:
     features: Features
     examples: int
     texts: int | None
+    draws: Draws | None = None
 
 
 def train(
@@ -163,10 +166,22 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
     """Read, draw and tokenise the English training rows."""
     from xtremor.encoders.load import load_tokenizer
 
+    substitution = settings.method.substitution
+    if substitution is not None:
+        from xtremor.training.draws import check_files, make_draws
+
+        check_files(substitution)
     tokenizer = load_tokenizer(settings.encoder)
     examples = draw(training_examples(source), settings.train_rows, settings.rows_seed)
     kind, labels = category_of(card, settings), source.labels()
-    features = kind.featurize(examples, tokenizer, labels, settings.max_length)
+
+    def featurize(rows: Sequence[Any]) -> Features:
+        return kind.featurize(rows, tokenizer, labels, settings.max_length)
+
+    draws = None
+    if substitution is not None:
+        draws = make_draws(substitution, settings.encoder, examples, settings.epochs, settings.seed, featurize)
+    features = featurize(examples) if draws is None else draws.features
     lengths = features.rows.lengths
     classes = f"{len(labels)} classes, " if labels else ""
     inputs = f"{len(lengths):,} inputs, " if len(lengths) != len(examples) else ""
@@ -176,7 +191,7 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
         f"{features.truncated} cut at {settings.max_length})"
     )
     texts = len(examples[0].texts) if isinstance(examples[0], TextExample) else None
-    return Prepared(card, kind, labels, tokenizer, features, len(examples), texts)
+    return Prepared(card, kind, labels, tokenizer, features, len(examples), texts, draws)
 
 
 def category_of(card: TaskCard, settings: TrainSettings) -> Category:
@@ -285,18 +300,22 @@ def fit(
     )  # fmt: skip
     # Not before: what is refused up to here leaves no folder behind.
     folder.claim(identity)
-    loop = Loop(step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty)
+    draws = prepared.draws
+    order = None if draws is None else draws.order(settings.batch_size, settings.seed)
+    probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
+    loop = Loop(step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order, probed)
     totals = loop.run(save_last=keep_state)
     held = adaptation.finish()
     full.to(accelerator.device)
     expand(model, full, table)
     return {
-        **common_record(settings, prepared.examples, report, totals, step.counts, table, accelerator.device, step.sited.below),
+        **common_record(settings, prepared.examples, report, totals, step, table, accelerator.device),
         "task": prepared.card.name,
         "category": prepared.card.category,
         "texts": prepared.texts,
         "site_unit": step.unit,
         **held,
+        **({} if draws is None else {"substitution": draws.record}),
         "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
     }
 

@@ -196,7 +196,7 @@ def _fit(
     model.share()
     rows = sum(member.prepared.examples for member in members)
     return {
-        **common_record(settings, rows, reports[members[0].name], totals, step.counts, table, accelerator.device, step.steps[0].sited.below),
+        **common_record(settings, rows, reports[members[0].name], totals, step, table, accelerator.device),
         "task": settings.task,
         "category": CATEGORY,
         "texts": None,
@@ -218,15 +218,13 @@ def _mixed_step(
     accelerator: Any,
 ) -> MixedStep:
     """A step for each task, behind one."""
-    from xtremor.robust.counter import PassCounter
+    from xtremor.robust.counter import PassCounter, PassCounts
     from xtremor.training.shared import MixedStep
     from xtremor.training.step import BatchStep
 
     tokenizer = members[0].prepared.tokenizer
     pad_token = pad_of(tokenizer)
-    # The encoder is one: hooks on the first model's see the passes of all.
-    counts = PassCounter(model.of(members[0].name)).counts
-    steps = []
+    steps, counts = [], PassCounts()
     for member in members:
         prepared = member.prepared
         steps.append(
@@ -235,6 +233,8 @@ def _mixed_step(
                 pad_token, accelerator, full.weight, tokenizer.all_special_ids, counts,
             )
         )  # fmt: skip
+    # The encoder is one: hooks on the first model's see the passes of all.
+    PassCounter(model.of(members[0].name), counts)
     return MixedStep(model, steps)
 
 

@@ -123,6 +123,7 @@ class MixedStep:
         self.model: nn.Module = model
         self.steps = steps
         self.counts: PassCounts = steps[0].counts
+        self.below = steps[0].below
         self.runner: Runner = Runners([step.runner for step in steps])
         self.lengths = np.concatenate([step.lengths for step in steps])
         self.weights = np.concatenate([step.weights for step in steps])

@@ -44,7 +44,7 @@ class BatchStep:
         accelerator: an ``accelerate.Accelerator``: device, autocast and backward.
         full: all rows of the word-embedding table (V, H); a relative radius is relative to their mean norm.
         special: ids of special tokens.
-        counts: passes are added to; by default its own, counted by hooks on the model.
+        counts: of passes, by hooks on the model; None puts hooks of its own there.
     """
 
     def __init__(
@@ -64,14 +64,12 @@ class BatchStep:
         self.model, self.table, self.features, self.category = model, table, features, category
         self.seed, self.pad_token, self.accelerator = seed, pad_token, accelerator
         self.settings, self.special = method, torch.tensor(sorted(special), device=accelerator.device)
-        self.sited = SitedModel(model, method)
-        self.counts = PassCounter(model).counts if counts is None else counts
-        sample = self._sample
-        self.width = table.weight.shape[1]
-        if self.sited.depth is not None or self.sited.block is not None:
-            self.width = self.sited.vectors(*sample(1)).shape[1]
-        self.unit = unit_of(self.sited, full, lambda: sample(NORM_ROWS)) if method.perturbs else 0.0
+        self.sited = SitedModel(model, method, self._sample)
+        self.below = self.sited.below
+        self.width = table.weight.shape[1] if self.sited.at_words else self.sited.vectors().shape[1]
+        self.unit = unit_of(self.sited, full) if method.perturbs else 0.0
         self.runner = method.bind(model)
+        self.counts = PassCounter(model).counts if counts is None else counts
 
     @property
     def lengths(self) -> np.ndarray:
@@ -153,8 +151,8 @@ class BatchStep:
             self.table.weight.grad = torch.zeros_like(self.table.weight)
         self.table.weight.grad.index_add_(0, index, gradient)
 
-    def _sample(self, rows: int) -> tuple[Segments, Callable[[], Any]]:
+    def _sample(self) -> tuple[Segments, Callable[[], Any]]:
         """The first training rows, and what runs the model over them."""
-        batch = self.features.rows.take(np.arange(min(rows, len(self.features.rows))))
+        batch = self.features.rows.take(np.arange(min(NORM_ROWS, len(self.features.rows))))
         view = padded_view(batch, self.pad_token, self.accelerator.device)
         return view.segments, self._call(view)

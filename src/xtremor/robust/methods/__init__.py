@@ -6,6 +6,7 @@ from xtremor.robust.methods.freelb import FreeLB, FreeLBCode, FreeLBPlusPlus, No
 from xtremor.robust.methods.noise import NEFTune, NEFTunePadded, NoiseNorms, NoiseRise, RandomNoise
 from xtremor.robust.methods.pgd import FGM, PGD
 from xtremor.robust.methods.plain import Plain
+from xtremor.robust.methods.rsda import RSDA
 from xtremor.robust.methods.sharpness import SAM
 from xtremor.robust.methods.smoothness import ALUM, SMART, VAT, SMARTCode
 
@@ -15,6 +16,7 @@ __all__ = [
     "PGD",
     "R3F",
     "R4F",
+    "RSDA",
     "SAM",
     "SMART",
     "VAT",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from xtremor.robust.passes import Passes
+    from xtremor.robust.substitution.settings import Substitution
 
 NORMS = ("l2", "linf")
 SCOPES = ("token", "sequence", "sequence-scaled")
@@ -124,6 +125,11 @@ class Method:
         """Whether a radius is measured at the site."""
         return hasattr(self, "radius")
 
+    @property
+    def substitution(self) -> Substitution | None:
+        """The settings of word substitution, for a method that rewrites the text."""
+        return None
+
     @classmethod
     def options(cls) -> tuple[str, ...]:
         """Names of the settings that it reads."""
@@ -149,7 +155,12 @@ class Method:
             label += f"-{values.pop('draws')}"
         first = [name for name in _LABELS if name in values]
         order = [*first, *(name for name in values if name not in first)]
-        return "-".join([label, *(_label(name, values[name]) for name in order if values[name] != usual[name])])
+        parts = [self.label_of(name) for name in order if values[name] != usual[name]]
+        return "-".join([label, *(part for part in parts if part)])
+
+    def label_of(self, name: str) -> str:
+        """Part of the label for a setting that is not the default."""
+        return _label(name, getattr(self, name))
 
     def settings(self) -> dict[str, Any]:
         """What it reads, by name."""
@@ -165,9 +176,12 @@ class Method:
         }
 
 
+_OPTIONS = {"relative": "--absolute", "apart": "--substitute-apart"}
+
+
 def option_of(name: str) -> str:
     """What a user types for a setting; ``relative`` is switched off by ``--absolute``."""
-    return "--absolute" if name == "relative" else f"--{name.replace('_', '-')}"
+    return _OPTIONS.get(name, f"--{name.replace('_', '-')}")
 
 
 def unread(name: str, kind: type[Method]) -> UserError:
@@ -280,5 +294,3 @@ def as_method(found: Any) -> Method:
         return found
     hint = f"; write {found.__name__}()" if isinstance(found, type) and issubclass(found, Method) else ""
     raise UserError(f"a robust method is wanted, such as PGD(radius=0.003), not {found!r}{hint}")
-
-

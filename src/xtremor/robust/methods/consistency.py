@@ -135,7 +135,10 @@ class RDrop(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class RDropPaper(RDrop):
-    """R-Drop as in the paper: loss_m + loss_n + lambda KLsym / 2. Cost: 6 passes; without dropout twice plain's gradient."""
+    """R-Drop as in the paper: loss_m + loss_n + lambda KLsym / 2. Cost: 6 passes.
+
+    Without dropout the gradient is twice plain's.
+    """
 
     name: ClassVar[str] = "r-drop-paper"
     title: ClassVar[str] = "R-Drop as in the paper: losses added"

@@ -73,14 +73,14 @@ class NoiseNorms(PGD):
 class NoiseRise(PGD):
     """Random noise as harmful as the adversary: its size is chosen so that the batch's loss rises as much.
 
-    The ascent runs as in `PGD`; then a random direction on the sphere is made longer, up to ``limit`` radii, by
+    The ascent runs as in `PGD`; then a random direction on the sphere is made longer, up to ``limit_radii`` radii, by
     ``search`` bisections on a log scale, until loss(e + z) - loss(e) reaches loss(e + delta) - loss(e) or the limit. It
     answers whether an adversary helps because it is a worst case or because it is a larger disturbance. Cost: 2 K + 3,
     and 2 + ``search`` forward passes without a graph.
 
     Attributes:
         search: bisections.
-        limit: largest size of the noise, in radii.
+        limit_radii: largest size of the noise, in radii.
     """
 
     name: ClassVar[str] = "noise-rise"
@@ -90,7 +90,7 @@ class NoiseRise(PGD):
     source: ClassVar[str] = "control for PGD: the same rise of the loss"
 
     search: int = number(6, least=1)
-    limit: float = number(64.0, least=1.0)
+    limit_radii: float = number(64.0, least=1.0)
 
     def cost(self) -> float:
         """PGD's, and the forward passes of the search."""
@@ -102,7 +102,7 @@ class NoiseRise(PGD):
         clean = passes.look()
         target = float(passes.look(adversary)) - float(clean)
         edge = ball.draw("sphere")
-        low, high = 1.0, self.limit
+        low, high = 1.0, self.limit_radii
         for _ in range(self.search):
             middle = (low * high) ** 0.5
             if float(passes.look(edge * middle)) - float(clean) < target:

@@ -27,9 +27,9 @@ class SMART(Ascending):
     the weights).
 
     Defaults are the paper's: L-infinity, noise and radius 1e-5 absolute, step 1e-3 (100 radii), K = 1, lambda = 1; mu
-    is 0, where the paper has 1. For L-infinity the step is the sign of the gradient; at 100 radii a step, entries end at
-    the edge whatever their size. At a radius as small as this KLsym sees little but rounding unless dropout is fresh,
-    and then it is dropout consistency. `SMARTCode` is what was released.
+    is 0, where the paper has 1. For L-infinity the step is the sign of the gradient; at 100 radii a step, entries end
+    at the edge whatever their size. At a radius as small as this KLsym sees little but rounding unless dropout is
+    fresh, and then it is dropout consistency. `SMARTCode` is what was released.
 
     Attributes:
         consistency: lambda.
