@@ -77,7 +77,8 @@ def test_counted_passes_are_made_and_the_perturbation_arrives(head: Head, name: 
     found = gradients(step)
     assert step.counts.total() == method.expected_passes() and calls == step.counts.forward
     plain = gradients(step_of(head, head.model()))
-    assert torch.allclose(found[head.weight], plain[head.weight], rtol=1e-3) == (not method.perturbs)
+    # These models have no dropout for r-drop to agree about.
+    assert torch.allclose(found[head.weight], plain[head.weight], rtol=1e-3) == (name in ("plain", "rsda", "r-drop"))
 
 
 @pytest.mark.parametrize("kind", [*KINDS, *MORE_KINDS])

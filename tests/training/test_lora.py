@@ -17,6 +17,7 @@ from helpers.problems import make_step, padded_inputs, random_features
 from helpers.tiny import KINDS, MORE_KINDS, make_classifier
 
 from xtremor.errors import UserError
+from xtremor.robust.counter import PassCounter
 from xtremor.robust.methods.base import Method
 from xtremor.robust.registry import make
 from xtremor.training.adapt import Adaptation, frozen_names
@@ -45,7 +46,10 @@ def adapted(model: Any, method: Method | None = None, features: Any = FEATURES, 
         model, features, settings.method, train=not (settings.freeze_embeddings or frozen),
         **({} if category is None else {"category": category}),
     )  # fmt: skip
-    return step, Adaptation(step.model, settings, fresh, frozen), settings
+    adaptation = Adaptation(step.model, settings, fresh, frozen)
+    # What is trained in a layer are the adapters now.
+    step.counts = PassCounter(step.model).counts
+    return step, adaptation, settings
 
 
 def logits(model: Any) -> torch.Tensor:

@@ -15,6 +15,7 @@ from helpers.heads import HEADS
 from helpers.problems import OnCpu, gradients, make_step, random_features
 from helpers.tiny import KINDS, LABELS, MORE_KINDS, make_config, make_model
 
+from xtremor.robust.counter import PassCounter, PassCounts
 from xtremor.robust.methods.base import Method
 from xtremor.robust.registry import METHODS, make
 from xtremor.tasks import classification
@@ -66,12 +67,15 @@ def mixed(alone: dict[str, Any], types: bool, method: Method | None = None, rows
     features = {task: features_of(task, types, rows) for task in alone}
     tokens = np.concatenate([each.rows.tokens for each in features.values()])
     full, table = compact(shared, tokens, 0, True)
+    counts = PassCounts()
     steps = [
         BatchStep(
-            shared.of(task), table, each, TASKS[task][0], method or make("plain"), 1, 0, OnCpu(), full.weight
+            shared.of(task), table, each, TASKS[task][0], method or make("plain"), 1, 0, OnCpu(), full.weight, (),
+            counts,
         )
         for task, each in features.items()
     ]  # fmt: skip
+    PassCounter(shared.of(next(iter(alone))), counts)
     return MixedStep(shared, steps)
 
 

@@ -59,32 +59,38 @@ class PassCounter:
             self._watch(linear, weight)
 
     def _watch(self, linear: nn.Module, weight: nn.Parameter | None) -> None:
-        arrived = 0
         share, counts = self.share, self.counts
+        arrived, formed = 0, False
 
-        def forget() -> None:
-            nonlocal arrived
-            arrived = 0
+        def finish() -> None:
+            nonlocal arrived, formed
+            counts.backward_weights += share * arrived if formed else 0
+            arrived, formed = 0, False
+
+        def seen() -> None:
+            # What formed a weight gradient is known at the end of the backward pass: the order within is autograd's.
+            if not arrived and not formed:
+                torch.autograd.Variable._execution_engine.queue_callback(finish)
 
         def back(gradient: Tensor) -> None:
             nonlocal arrived
+            seen()
             counts.backward_activations += share
-            if not arrived:
-                # Arrivals of a pass that formed no weight gradient must not count in the next.
-                torch.autograd.Variable._execution_engine.queue_callback(forget)
             arrived += 1
+
+        def accumulated(parameter: Tensor) -> None:
+            nonlocal formed
+            seen()
+            formed = True
 
         def computed(module: nn.Module, inputs: Any, output: Tensor) -> None:
             counts.forward += share
             if output.requires_grad:
                 output.register_hook(back)
 
-        def formed(parameter: Tensor) -> None:
-            counts.backward_weights += share * arrived
-
         self._handles.append(linear.register_forward_hook(computed))
         if weight is not None:
-            self._handles.append(weight.register_post_accumulate_grad_hook(formed))
+            self._handles.append(weight.register_post_accumulate_grad_hook(accumulated))
 
     def remove(self) -> None:
         """Take the hooks off."""

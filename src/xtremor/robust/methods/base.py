@@ -122,8 +122,8 @@ class Method:
 
     @property
     def perturbs(self) -> bool:
-        """Whether a radius is measured at the site."""
-        return hasattr(self, "radius")
+        """Whether it has a radius, which is measured at the site."""
+        return "radius" in self.options()
 
     @property
     def substitution(self) -> Substitution | None:
