@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from xtremor.tasks.features import Features
+    from xtremor.tasks.losses import TargetLoss
 
 
 class Category(Protocol):
     """Functions of a module in ``xtremor.tasks``; the module itself is the object, or its ``CATEGORY``.
 
-    Retrieval has neither `predict` nor `constants`: its answers depend on the candidates (`evaluation.ranking`).
+    Retrieval has neither `predict`, `constants` nor `unit_losses`: its answers depend on the candidates
+    (`evaluation.ranking`).
     """
 
     AUTO_CLASS: str
@@ -41,6 +43,14 @@ class Category(Protocol):
 
     def loss(self, outputs: Any, targets: Tensor) -> Tensor:
         """Mean loss over the targets that count, float32; per-token targets come padded, (B, L)."""
+        ...
+
+    def unit_losses(self, outputs: Any, targets: Tensor, each: TargetLoss) -> Tensor:
+        """(U,): the loss of each unit of a batch (a text, a choice item, a window), for what ascends it.
+
+        ``targets`` as in `loss`; ``each`` says how far one target is missed. Retrieval has none: the loss of a query
+        depends on its batch.
+        """
         ...
 
     def predict(

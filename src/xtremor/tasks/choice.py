@@ -15,6 +15,7 @@ import numpy as np
 
 from xtremor.tasks.base import ChoiceExample
 from xtremor.tasks.features import Features
+from xtremor.tasks.losses import TargetLoss, upcast
 from xtremor.tasks.texts import tokenise
 
 if TYPE_CHECKING:
@@ -62,15 +63,27 @@ def loss(outputs: Any, targets: Tensor) -> Tensor:
         outputs: logits of all inputs, in any shape; the choices of an item stand one after another.
         targets: (I, 2), the right choice and the number of choices.
     """
-    import torch
     from torch.nn.functional import cross_entropy
+
+    right, sizes = targets.unbind(1)
+    return cross_entropy(_by_item(outputs.logits.float(), sizes), right)
+
+
+def unit_losses(outputs: Any, targets: Tensor, each: TargetLoss) -> Tensor:
+    """(I,): the loss of each item; see `loss` for the arguments."""
+    right, sizes = targets.unbind(1)
+    return each(_by_item(upcast(outputs.logits), sizes), right)
+
+
+def _by_item(logits: Tensor, sizes: Tensor) -> Tensor:
+    """Logits of all inputs, in any shape -> (I, C), -inf where an item has fewer choices than another."""
+    import torch
 
     from xtremor.robust.segments import Segments
 
-    scores, (right, sizes) = outputs.logits.float().flatten(), targets.unbind(1)
-    shape = (len(sizes), int(sizes.max()))
-    absent = torch.full((shape[0] * shape[1],), -torch.inf, device=scores.device)
-    return cross_entropy(absent.index_copy(0, Segments(sizes).positions(shape[1]), scores).view(shape), right)
+    scores, shape = logits.flatten(), (len(sizes), int(sizes.max()))
+    absent = torch.full((shape[0] * shape[1],), -torch.inf, dtype=scores.dtype, device=scores.device)
+    return absent.index_copy(0, Segments(sizes).positions(shape[1]), scores).view(shape)
 
 
 def predict(

@@ -10,6 +10,7 @@ import numpy as np
 
 from xtremor.tasks.base import TextExample
 from xtremor.tasks.features import Features, as_rows, entropy
+from xtremor.tasks.losses import TargetLoss, upcast
 from xtremor.tasks.texts import tokenise
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def loss(outputs: Any, targets: Tensor) -> Tensor:
     from torch.nn.functional import cross_entropy
 
     return cross_entropy(outputs.logits.float(), targets)
+
+
+def unit_losses(outputs: Any, targets: Tensor, each: TargetLoss) -> Tensor:
+    """(B,): the loss of each row."""
+    return each(upcast(outputs.logits), targets)
 
 
 def predict(
