@@ -85,12 +85,16 @@ def attack(
 
 
 def _opened(run: Path, data: Path | None, generalized: bool, task: str | None) -> Attacked:
+    from xtremor.evaluation.attack.categories import check_category
     from xtremor.evaluation.attack.run import Attacked
+    from xtremor.tasks.cards import card as named
     from xtremor.training.folder import RunFolder
     from xtremor.training.joint import refuse_several
 
     record = RunFolder(run).read_record()
     refuse_several(record, run)
+    # Before any file is looked for.
+    check_category(run, record, None if task is None else named(task))
     columns = dict.fromkeys(("text", "text_pair", "label", "choices"))
     card, source = open_recorded(record, data, columns, generalized, task)
     return Attacked(run, record, card, source)

@@ -45,24 +45,27 @@ def curve(result: dict[str, Any]) -> Drawing:
     languages = list(dict.fromkeys(cell["language"] for cell in cells))
     data = {"perturbed": _points(cells, ("attack", "noise")), "misspelt": _points(cells, ("characters",))}
     data["clean"] = [_point(cell) for cell in cells if cell["condition"] == "clean"]
-    charts = []
+    rows = []
     share = "share of the mean norm" if result["settings"]["relative"] else "absolute"
     for name, title in (("perturbed", f"radius, {share}"), ("misspelt", "share of words misspelt")):
         if data[name]:
-            charts += [_language(result, data, name, title, language) for language in languages]
+            charts = [_language(result, data, name, title, language) for language in languages]
+            rows.append(alt.concat(*charts, columns=3))
     settings = result["settings"]
     about = f"{settings['site']} embeddings, {settings['norm']} per {settings['scope']}, {settings['steps']} steps, "
     about += f"{settings['restarts']} restarts; band: 95% interval over items; rule: clean"
     heading = alt.TitleParams(f"{result['task']} {result['split']}: {cells[0]['metric']} under attack", subtitle=about)
-    return Drawing(alt.concat(*charts, columns=3).properties(title=heading), data)
+    return Drawing(alt.vconcat(*rows).properties(title=heading), data)
 
 
 def _language(result: dict[str, Any], data: dict[str, list[Any]], name: str, title: str, language: str) -> Any:
     import altair as alt
 
     runs = list(result["runs"])
-    scale = alt.Scale(type="log") if name == "perturbed" else alt.Scale(zero=True)
-    x = alt.X("size:Q", title=title, scale=scale)
+    scale = alt.Scale(type="log", nice=False) if name == "perturbed" else alt.Scale(zero=True, nice=False)
+    sizes = sorted({point["size"] for point in data[name]})
+    axis = alt.Axis(values=sizes, format="~g", labelOverlap="greedy")
+    x = alt.X("size:Q", title=title, scale=scale, axis=axis)
     y = alt.Y("score:Q", title=f"{data['clean'][0]['metric']}, percent", scale=alt.Scale(domain=[0, 100]))
     colour = alt.Color("run:N", scale=alt.Scale(domain=runs, range="category"), title=None)
     dash = alt.StrokeDash("condition:N", title=None, scale=alt.Scale(domain=list(DASHES), range=list(DASHES.values())))

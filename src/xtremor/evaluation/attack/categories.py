@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,12 +128,17 @@ KINDS: dict[str, type[Items]] = {
 }
 
 
-def check_category(card: TaskCard) -> None:
-    """Raise UserError for tasks that cannot be attacked."""
-    if card.category not in KINDS:
+def check_category(run: Path, record: dict[str, Any], card: TaskCard | None) -> None:
+    """Raise UserError for a run that cannot be attacked, or that cannot answer ``card`` where one is named."""
+    category = record.get("category", "classification")
+    if category not in KINDS:
         raise UserError(
-            f"{card.name} is {card.category}, where an answer depends on all candidates; `xtremor attack` takes runs "
-            "on classification, multiple choice, tagging and question answering"
+            f"{run}: {record['task']} is {category}, where an answer depends on all candidates; `xtremor attack` takes "
+            "runs on classification, multiple choice, tagging and question answering"
+        )
+    if card is not None and card.category != category:
+        raise UserError(
+            f"{run} was trained on {record['task']} ({category}) and cannot answer {card.name} ({card.category})"
         )
 
 

@@ -11,8 +11,8 @@ JOINER, NON_JOINER = "\u200d", "\u200c"
 UNSPACED = {
     "CJK": 2, "HIRAGANA": 3, "KATAKANA": 4, "THAI": 5, "LAO": 5, "KHMER": 4, "MYANMAR": 4,
 }  # fmt: skip
-# Combining class of the signs that join consonants, and those of the class that do not (Thai, Lao, Burmese).
-VIRAMA, NOT_JOINING = 9, "\u0e3a\u0eba\u103a"
+# Signs that join two consonants: of the scripts that UAX 29 names (Devanagari and others), of Burmese and of Khmer.
+VIRAMAS = "\u094d\u09cd\u0acd\u0b4d\u0c4d\u0d4d\u1039\u17d2"
 # Letters of Hangul written apart: first consonants, then vowels and finals.
 JAMO, JAMO_AFTER, JAMO_END = "\u1100", "\u1160", "\u11ff"
 
@@ -49,7 +49,7 @@ def _belongs(before: str, character: str) -> bool:
         return not before.isspace()
     if before.endswith(JOINER):
         return True
-    if unicodedata.combining(before[-1]) == VIRAMA and before[-1] not in NOT_JOINING:
+    if before[-1] in VIRAMAS:
         return category.startswith("L") and script(before[0]) == script(character)
     return JAMO_AFTER <= character <= JAMO_END and JAMO <= before[-1] <= JAMO_END
 

@@ -14,7 +14,6 @@ from xtremor.console import Progress, say
 from xtremor.encoders.fingerprint import folder_fingerprint
 from xtremor.errors import UserError
 from xtremor.evaluation.attack import cells
-from xtremor.evaluation.attack.categories import check_category
 from xtremor.evaluation.attack.language import LanguageAttack, cells_of, passes_of
 from xtremor.evaluation.attack.settings import AttackSettings
 from xtremor.evaluation.attack.victim import Victim
@@ -146,12 +145,6 @@ def _examples(runs: Sequence[Attacked], scored: EvaluationSettings) -> tuple[str
     first = runs[0]
     for run in runs:
         check_model(RunFolder(run.path))
-        check_category(run.card)
-        if run.record.get("category", "classification") != run.card.category:
-            raise UserError(
-                f"{run.path} was trained on {run.record['task']} ({run.record['category']}) and cannot answer "
-                f"{run.card.name} ({run.card.category})"
-            )
         if run.card.name != first.card.name:
             raise UserError(
                 f"{first.path} is of the task {first.card.name}, {run.path} of {run.card.name}: attack runs of one "
