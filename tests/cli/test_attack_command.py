@@ -98,7 +98,12 @@ def test_clean_is_what_evaluate_gives(trained: Path, tiny_data: Path, tmp_path: 
 
 @pytest.mark.parametrize("finished", [1, 3, 8])
 def test_interrupted_it_goes_on_to_the_same_end(
-    finished: int, trained: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: int,
+    trained: Path,
+    tiny_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert attack(trained, tiny_data, tmp_path / "straight") == 0
     write, made = cells.write_cell, []
@@ -112,6 +117,7 @@ def test_interrupted_it_goes_on_to_the_same_end(
     with monkeypatch.context() as patch:
         patch.setattr(cells, "write_cell", counted)
         assert attack(trained, tiny_data, tmp_path / "stopped") == 130
+    assert "the same command goes on" in capsys.readouterr().err
     assert not (tmp_path / "stopped" / "attack.json").exists()
     assert attack(trained, tiny_data, tmp_path / "stopped") == 0
     assert all(not path.exists() for path in made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,6 +67,8 @@ def attack_runs(
         "runs": {name: folder_fingerprint(RunFolder(run.path).model) for name, run in zip(names, runs, strict=True)},
         "task": card.name,
         "selection": selection(scored, runs[0].source),
+        # Other files behind the same names are other items.
+        "items": hashlib.sha256(repr(examples).encode("utf-8", "surrogatepass")).hexdigest(),
     }
     folder = RunFolder(output)
     folder.check(identity)
@@ -76,7 +79,11 @@ def attack_runs(
     try:
         cells.sweep(output)
         wanted = [cell for name in names for language in examples for cell in cells_of(name, language, settings)]
-        _attack(runs, names, examples, settings, scored, output, wanted)
+        try:
+            _attack(runs, names, examples, settings, scored, output, wanted)
+        except KeyboardInterrupt:
+            say(f"finished pieces are kept in {output}; the same command goes on from there")
+            raise
         found = _joined(output, wanted)
         described = {
             name: {"arm": run.record["arm"], "seed": run.record["seed"], "trained_on": run.record["task"]}
