@@ -83,6 +83,18 @@ COMMANDS = {
         For example: `xtremor evaluate runs/pgd --languages sw,tr --limit 500`
         """,
     ),
+    "attack": (
+        "xtremor.cli.attack:attack",
+        """Measure how far trained runs hold: accuracy under attack, random noise and misspelt words.
+
+        For each radius, every item is attacked by gradient ascent with restarts and an adaptive step, which is not what
+        any method trains with, and perturbed at random by as much. Writes attack.json, attack.html, attack.svg and
+        predictions.parquet. Interrupted, the same command goes on where it was.
+
+        For example: `xtremor attack runs/pgd --languages en,sw --limit 300`, or
+        `xtremor attack runs/plain runs/pgd --limit 300 --radii 0.01,0.03,0.1 --output attack`
+        """,
+    ),
     "predict": (
         "xtremor.cli.predict:predict",
         """Label the rows of a file with a trained run, or with any Hugging Face text classifier.

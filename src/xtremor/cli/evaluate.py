@@ -110,4 +110,6 @@ def _print(scores: dict[str, Any], as_json: bool) -> None:
         print(json.dumps(scores, ensure_ascii=False, indent=2))
         return
     for language, cell in scores["languages"].items():
-        print(f"{language:8} {cell['score']:6.2f}  ({cell['items']} items)")
+        own = scores.get("calibration", {}).get(language)
+        said = f", ECE {own['ece']:.1f}" if own else ""
+        print(f"{language:8} {cell['score']:6.2f}  ({cell['items']} items{said})")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from xtremor.cli.tables import as_text, print_table
+
 if TYPE_CHECKING:
     from xtremor.tasks.base import TaskCard
 
@@ -35,7 +37,7 @@ def tasks(
         for key, value in _facts(chosen[0]).items():
             _print_field(key, value)
     else:
-        _print_table([_row(each) for each in chosen], by="group")
+        print_table([_row(each) for each in chosen], by="group")
 
 
 def methods(*, json_: JSON = False) -> None:
@@ -141,32 +143,7 @@ def _print_rows(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
     else:
-        _print_table(rows)
-
-
-def _print_table(rows: Sequence[dict[str, Any]], by: str | None = None) -> None:
-    """A table as wide as the terminal; one tab-separated line a row where the output is no terminal.
-
-    On a terminal, rows that share the value of the column ``by`` stand together under that value.
-    """
-    import sys
-
-    if not sys.stdout.isatty():
-        print("\t".join(rows[0]))
-        for row in rows:
-            print("\t".join(_text(value) for value in row.values()))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    for group in dict.fromkeys(row.get(by or "") for row in rows):
-        members = [row for row in rows if row.get(by or "") == group]
-        columns = [column for column in rows[0] if column != by]
-        grid = Table(*columns, box=None, header_style="bold", pad_edge=False, title=group, title_justify="left")
-        for row in members:
-            grid.add_row(*(_text(row[column]) for column in columns))
-        console.print(grid)
+        print_table(rows)
 
 
 def _print_field(key: str, value: Any) -> None:
@@ -177,12 +154,4 @@ def _print_field(key: str, value: Any) -> None:
         for each in value:
             print(f"  - {each}")
     else:
-        print(f"{key}: {_text(value)}")
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return " ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+        print(f"{key}: {as_text(value)}")

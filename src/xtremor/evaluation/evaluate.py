@@ -12,6 +12,7 @@ from xtremor import machine
 from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.apart import check_task, identity_apart, record_apart
+from xtremor.evaluation.loaded import check_model, load_run
 from xtremor.sources.base import Source
 from xtremor.sources.generalized import GeneralizedSource
 from xtremor.sources.own import OwnSource, strata_or_unknown
@@ -146,6 +147,7 @@ def write_evaluation(
     """
     from xtremor.scoring.predictions import write_predictions
     from xtremor.scoring.scores import scores_from_predictions
+    from xtremor.stats.calibration import calibration
 
     made = {
         "arm": record["arm"],
@@ -162,6 +164,9 @@ def write_evaluation(
     # A file of the user's own may be in a language on which we have no facts.
     strata_of = strata_or_unknown if isinstance(source, OwnSource) else None
     scores = {**scores_from_predictions(table, card, split, strata_of), **made}
+    # A centroid's cosines are no logits.
+    if card.category in ("classification", "choice") and record["method"]["name"] != "centroid":
+        scores["calibration"] = calibration(table)
     scores |= {
         **(facts or {}),
         "selection": selection(settings, source),
@@ -232,18 +237,12 @@ def evaluate_run(
     """
     import torch
 
-    from xtremor.encoders.load import load_task_model, load_tokenizer
-
     if threads is not None:
         torch.set_num_threads(threads)
     folder = RunFolder(run)
     record = folder.read_record()
-    if not folder.model.is_dir():
-        raise UserError(
-            f"{run} keeps no model (it was trained with --no-keep-model); train it again without that option"
-        )
+    check_model(folder)
     check_task(run, record, card, output)
-    kind = category(card.category)
     settings = replace(settings, embedding=Embedding.recorded(record["training"]) or settings.embedding)
     target = folder if output is None else RunFolder(output)
     claimed = {} if output is None else identity_apart(folder, card, selection(settings, source))
@@ -253,19 +252,7 @@ def evaluate_run(
             say(f"{output}: already scored")
             return read_json(target.scores)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    tokenizer = load_tokenizer(str(folder.model))
-    model, report = load_task_model(str(folder.model), kind.AUTO_CLASS)
-    if report.missing:
-        raise UserError(f"{folder.model} lacks the weights of {', '.join(report.missing[:3])}; train the run again")
-    model.to(device)
-    labels = list(source.labels())
-    if "id2label" in kind.head_config(labels):
-        config: Any = model.config
-        labels = [config.id2label[index] for index in range(config.num_labels)]
-    if set(labels) != set(source.labels()):
-        raise UserError(
-            f"{run} answers {', '.join(labels[:5])}, but {card.name} asks for {', '.join(source.labels()[:5])}"
-        )
+    model, tokenizer, labels = load_run(run, card, source, device)
     started = time.monotonic()
     split, table = evaluate(model, tokenizer, labels, card, source, settings, device)
     seconds = time.monotonic() - started

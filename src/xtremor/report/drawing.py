@@ -105,7 +105,7 @@ def png(spec: dict[str, Any]) -> bytes:
     import vl_convert
 
     config = {**charts.theme("light"), "background": charts.INK["light"]["paper"], "padding": 12}
-    return bytes(vl_convert.vegalite_to_png(spec, vl_version=_version(), scale=1.5, config=config))
+    return bytes(vl_convert.vegalite_to_png(spec, vl_version=vega_version(), scale=1.5, config=config))
 
 
 @lru_cache(maxsize=1)
@@ -114,12 +114,12 @@ def vega_bundle() -> str:
     import vl_convert
 
     # Without a snippet the three libraries become globals; the stubs wrongly ask for one.
-    bundle = str(vl_convert.javascript_bundle(vl_version=_version()))  # type: ignore[call-arg]
+    bundle = str(vl_convert.javascript_bundle(vl_version=vega_version()))  # type: ignore[call-arg]
     # Inside a script element these end it or change how it is read; in JavaScript strings \x3c is the same.
     return bundle.replace("</script", "\\x3c/script").replace("<!--", "\\x3c!--")
 
 
-def _version() -> str:
+def vega_version() -> str:
     """The Vega-Lite version that altair writes, as vl-convert names it (``6.4``)."""
     import altair
 

@@ -111,9 +111,14 @@ _DECODERS: dict[str, tuple[Callable[[str], Any], Callable[[str], Any]]] = {
 }
 
 
+def decoders(metric: str) -> tuple[Callable[[str], Any], Callable[[str], Any]]:
+    """What turns gold and predicted answers as text into what the metric's scorer takes."""
+    return _DECODERS.get(metric, (str, str))
+
+
 def decoded(table: pl.DataFrame, metric: str) -> tuple[list[Any], list[Any]]:
     """Gold and predicted answers of a table as the metric's scorer takes them."""
-    gold, predicted = _DECODERS.get(metric, (str, str))
+    gold, predicted = decoders(metric)
     return [gold(text) for text in table["gold"]], [predicted(text) for text in table["predicted"]]
 
 

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from xtremor.tasks.features import Features
+    from xtremor.tasks.losses import TargetLoss
 
 
 class Category(Protocol):
     """Functions of a module in ``xtremor.tasks``; the module itself is the object, or its ``CATEGORY``.
 
-    Retrieval has neither `predict` nor `constants`: its answers depend on the candidates (`evaluation.ranking`).
+    Retrieval has neither `predict`, `constants` nor `unit_losses`: its answers depend on the candidates
+    (`evaluation.ranking`).
     """
 
     AUTO_CLASS: str
@@ -45,6 +47,14 @@ class Category(Protocol):
 
     def distributions(self, outputs: Any, targets: Tensor) -> list[Tensor]:
         """Logits (N, C) of each kind of decision that the loss is about, for divergences between predictions."""
+        ...
+
+    def unit_losses(self, outputs: Any, targets: Tensor, each: TargetLoss) -> Tensor:
+        """(U,): the loss of each unit of a batch (a text, a choice item, a window), for what ascends it.
+
+        ``targets`` as in `loss`; ``each`` says how far one target is missed. Retrieval has none: the loss of a query
+        depends on its batch.
+        """
         ...
 
     def predict(

@@ -15,6 +15,7 @@ import numpy as np
 
 from xtremor.tasks.base import ChoiceExample
 from xtremor.tasks.features import Features
+from xtremor.tasks.losses import TargetLoss, upcast
 from xtremor.tasks.texts import tokenise
 
 if TYPE_CHECKING:
@@ -64,26 +65,32 @@ def loss(outputs: Any, targets: Tensor) -> Tensor:
     """
     from torch.nn.functional import cross_entropy
 
-    return cross_entropy(_by_item(outputs, targets, float("-inf")), targets[:, 0])
+    right, sizes = targets.unbind(1)
+    return cross_entropy(_by_item(outputs.logits.float(), sizes), right)
+
+
+def unit_losses(outputs: Any, targets: Tensor, each: TargetLoss) -> Tensor:
+    """(I,): the loss of each item; see `loss` for the arguments."""
+    right, sizes = targets.unbind(1)
+    return each(_by_item(upcast(outputs.logits), sizes), right)
 
 
 def distributions(outputs: Any, targets: Tensor) -> list[Tensor]:
     """The choices of each item."""
     from xtremor.robust.divergence import ABSENT
 
-    return [_by_item(outputs, targets, ABSENT)]
+    return [_by_item(outputs.logits.float(), targets[:, 1], ABSENT)]
 
 
-def _by_item(outputs: Any, targets: Tensor, absent: float) -> Tensor:
-    """(I, most choices) float32: logits, ``absent`` where an item has fewer."""
+def _by_item(logits: Tensor, sizes: Tensor, empty: float = float("-inf")) -> Tensor:
+    """Logits of all inputs, in any shape -> (I, C), ``empty`` where an item has fewer choices than another."""
     import torch
 
     from xtremor.robust.segments import Segments
 
-    scores, sizes = outputs.logits.float().flatten(), targets[:, 1]
-    shape = (len(sizes), int(sizes.max()))
-    empty = torch.full((shape[0] * shape[1],), absent, device=scores.device)
-    return empty.index_copy(0, Segments(sizes).positions(shape[1]), scores).view(shape)
+    scores, shape = logits.flatten(), (len(sizes), int(sizes.max()))
+    absent = torch.full((shape[0] * shape[1],), empty, dtype=scores.dtype, device=scores.device)
+    return absent.index_copy(0, Segments(sizes).positions(shape[1]), scores).view(shape)
 
 
 def predict(

@@ -10,6 +10,7 @@ import numpy as np
 
 from xtremor.tasks.base import TextExample
 from xtremor.tasks.features import Features, as_rows, entropy
+from xtremor.tasks.losses import TargetLoss, upcast
 from xtremor.tasks.texts import tokenise
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ def loss(outputs: Any, targets: Tensor) -> Tensor:
 def distributions(outputs: Any, targets: Tensor) -> list[Tensor]:
     """The classes of each row."""
     return [outputs.logits]
+
+
+def unit_losses(outputs: Any, targets: Tensor, each: TargetLoss) -> Tensor:
+    """(B,): the loss of each row."""
+    return each(upcast(outputs.logits), targets)
 
 
 def predict(

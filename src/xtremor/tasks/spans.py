@@ -20,6 +20,7 @@ import numpy as np
 
 from xtremor.tasks.base import SpanExample
 from xtremor.tasks.features import Features, as_rows
+from xtremor.tasks.losses import TargetLoss, upcast
 from xtremor.tasks.windows import Inputs, encode
 
 if TYPE_CHECKING:
@@ -69,12 +70,18 @@ def distributions(outputs: Any, targets: Tensor) -> list[Tensor]:
 
 
 def _of_tokens(outputs: Any, targets: Tensor, absent: float) -> list[Tensor]:
-    """Logits of begin and end (B, L) float32, ``absent`` on padding."""
+    """Logits of begin and end (B, L), at least float32, ``absent`` on padding."""
     import torch
 
-    begin, end = outputs.start_logits.float(), outputs.end_logits.float()
+    begin, end = upcast(outputs.start_logits), upcast(outputs.end_logits)
     padding = torch.arange(begin.shape[1], device=begin.device) >= targets[:, 2].unsqueeze(1)
     return [logits.masked_fill(padding, absent) for logits in (begin, end)]
+
+
+def unit_losses(outputs: Any, targets: Tensor, each: TargetLoss) -> Tensor:
+    """(B,): mean of the losses of begin and end in each row, over its real tokens; see `loss` for the arguments."""
+    begin, end = _of_tokens(outputs, targets, float("-inf"))
+    return (each(begin, targets[:, 0]) + each(end, targets[:, 1])) / 2
 
 
 def best_spans(begin: Tensor, end: Tensor, may_start: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -105,6 +112,42 @@ def best_spans(begin: Tensor, end: Tensor, may_start: Tensor, inside: Tensor) ->
     return best, first, lasts.gather(1, first.unsqueeze(1)).squeeze(1)
 
 
+class Readings:
+    """The best span of each window, as outputs of batches come by; a window that is seen again is read anew.
+
+    Args:
+        inputs: N windows.
+    """
+
+    def __init__(self, inputs: Inputs) -> None:
+        self.inputs = inputs
+        self.scores, self.none = np.full(len(inputs.rows), -np.inf), np.zeros(len(inputs.rows))
+        self.tokens = np.zeros((len(inputs.rows), 2), dtype=np.int64)
+
+    def take(self, batch: np.ndarray, view: PaddedView, outputs: Any) -> None:
+        """Read the outputs of the windows ``batch`` (B,)."""
+        begin, end = (logits.detach().float() for logits in (outputs.start_logits, outputs.end_logits))
+        finite = (begin.isfinite() & end.isfinite()) | (view.inputs["attention_mask"] == 0)
+        masks = (_padded(mask, self.inputs, batch, view) for mask in (self.inputs.may_start, self.inputs.inside))
+        best, first, last = best_spans(begin, end, *masks)
+        self.scores[batch] = best.double().masked_fill_(~finite.all(dim=1), np.nan).cpu().numpy()
+        places = np.column_stack([first.cpu().numpy(), last.cpu().numpy()])
+        self.tokens[batch] = places + self.inputs.rows.offsets[batch, None]
+        self.none[batch] = (begin[:, 0] + end[:, 0]).double().cpu().numpy()
+
+    def finite(self, rows: Sequence[int]) -> bool:
+        """Whether the logits of all these windows are finite."""
+        return not np.isnan(self.scores[list(rows)]).any()
+
+    def answer(self, example: SpanExample, rows: Sequence[int]) -> str:
+        """The text of the best span of a question's windows; empty where there is none, see the module."""
+        row = max(rows, key=lambda each: float(self.scores[each]))
+        first, last = self.tokens[row]
+        score, characters = self.scores[row], self.inputs.characters
+        held = score > -np.inf and (example.answerable or score >= self.none[list(rows)].min())
+        return example.context[characters[first, 0] : characters[last, 1]].strip() if held else ""
+
+
 def predict(
     model: nn.Module,
     tokenizer: Any,
@@ -123,31 +166,13 @@ def predict(
     from xtremor.training.run import pad_of
 
     inputs = encode(examples, tokenizer, max_length)
-    scores, none = np.full(len(inputs.rows), -np.inf), np.zeros(len(inputs.rows))
-    tokens = np.zeros((len(inputs.rows), 2), dtype=np.int64)
-
-    def take(batch: np.ndarray, view: PaddedView, outputs: Any) -> None:
-        begin, end = outputs.start_logits.float(), outputs.end_logits.float()
-        finite = (begin.isfinite() & end.isfinite()) | (view.inputs["attention_mask"] == 0)
-        masks = (_padded(mask, inputs, batch, view) for mask in (inputs.may_start, inputs.inside))
-        best, first, last = best_spans(begin, end, *masks)
-        scores[batch] = best.double().masked_fill_(~finite.all(dim=1), np.nan).cpu().numpy()
-        tokens[batch, 0], tokens[batch, 1] = first.cpu().numpy(), last.cpu().numpy()
-        none[batch] = (begin[:, 0] + end[:, 0]).double().cpu().numpy()
-
-    forward_batches(model, inputs.rows, pad_of(tokenizer), device, take, shares(inputs.rows, on_share))
-    tokens += inputs.rows.offsets[:-1, None]
+    read = Readings(inputs)
+    forward_batches(model, inputs.rows, pad_of(tokenizer), device, read.take, shares(inputs.rows, on_share))
     ends = np.searchsorted(inputs.items, np.arange(len(examples) + 1))
     windows = [range(start, end) for start, end in pairwise(ends)]
-    check_finite(examples, [not np.isnan(scores[list(rows)]).any() for rows in windows])
-    found = []
-    for example, rows in zip(examples, windows, strict=True):
-        row = max(rows, key=lambda each: float(scores[each]))
-        first, last = tokens[row]
-        held = scores[row] > -np.inf and (example.answerable or scores[row] >= none[list(rows)].min())
-        text = example.context[inputs.characters[first, 0] : inputs.characters[last, 1]] if held else ""
-        found.append(text.strip())
-    return answers_table(examples, [_gold(example) for example in examples], found)
+    check_finite(examples, [read.finite(rows) for rows in windows])
+    found = [read.answer(example, rows) for example, rows in zip(examples, windows, strict=True)]
+    return answers_table(examples, [gold_text(example) for example in examples], found)
 
 
 def _padded(values: np.ndarray, inputs: Inputs, batch: np.ndarray, view: PaddedView) -> Tensor:
@@ -162,7 +187,8 @@ def _padded(values: np.ndarray, inputs: Inputs, batch: np.ndarray, view: PaddedV
     return padded.index_copy_(0, places, torch.from_numpy(flat).to(padded.device)).view(shape)
 
 
-def _gold(example: SpanExample) -> str | None:
+def gold_text(example: SpanExample) -> str | None:
+    """The gold answers as JSON; None where they are not known."""
     if example.answers is None:
         return None
     return json.dumps([answer.text for answer in example.answers], ensure_ascii=False)

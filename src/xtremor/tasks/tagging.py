@@ -18,6 +18,7 @@ from xtremor.tasks import classification
 from xtremor.tasks.base import TaggingExample
 from xtremor.tasks.features import IGNORED, Features, as_rows, entropy
 from xtremor.tasks.framing import frame
+from xtremor.tasks.losses import TargetLoss, upcast
 from xtremor.training.ragged import Ragged
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ model_inputs = as_rows
 
 # Sentences at a time: lists of ids take many times the memory of the arrays that they become.
 CHUNK = 4096
+# Loss of a token, margin or cross-entropy, beyond which an attack gains nothing more from it.
+ENOUGH = 5.0
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,16 @@ def loss(outputs: Any, targets: Tensor) -> Tensor:
 def distributions(outputs: Any, targets: Tensor) -> list[Tensor]:
     """The tags of each token that has one."""
     return [outputs.logits[targets != IGNORED]]
+
+
+def unit_losses(outputs: Any, targets: Tensor, each: TargetLoss) -> Tensor:
+    """(B,): the mean loss over the tokens of each row that have a tag, 0 where none has.
+
+    A token that is missed by more than `ENOUGH` counts no further, so that what ascends this goes on to others.
+    """
+    logits, counted = upcast(outputs.logits), targets != IGNORED
+    found = each(logits.flatten(0, 1), targets.clamp_min(0).flatten()).view_as(targets)
+    return (found.clamp_max(ENOUGH) * counted).sum(1) / counted.sum(1).clamp_min(1)
 
 
 def predict(
