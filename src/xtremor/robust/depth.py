@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from xtremor.encoders.layers import layer_names
 from xtremor.errors import UserError
+from xtremor.robust.randomness import RandomState, random_state, set_random_state
 from xtremor.robust.segments import Segments
 
 
@@ -133,7 +134,7 @@ class AtDepth:
         self.model, self.depth, self.segments, self.share_dropout = model, depth, segments, share_dropout
         self.output: Any = None
         self.leaf: Tensor | None = None
-        self.random: tuple[Tensor, Tensor | None] | None = None
+        self.random: RandomState | None = None
 
     @contextlib.contextmanager
     def override(self, delta: Tensor | None) -> Iterator[None]:
@@ -166,11 +167,11 @@ class AtDepth:
             if not (self.depth.below and torch.is_grad_enabled()):
                 return output
             hidden = first(output)
-            self.output, self.random = output, _random_state(hidden.device)
+            self.output, self.random = output, random_state(hidden.device)
             self.leaf = hidden.detach().requires_grad_(hidden.requires_grad)
         elif self.share_dropout:
             assert self.random is not None
-            _set_random_state(self.leaf.device, self.random)
+            set_random_state(self.leaf.device, self.random)
         return (self.leaf, *self.output[1:]) if isinstance(self.output, tuple) else self.leaf
 
     def finish(self) -> None:
@@ -194,13 +195,3 @@ def _in_place(model: nn.Module, stands: dict[str, Stand]) -> Iterator[None]:
     finally:
         for holder, own, module in reversed(before):
             holder._modules[own] = module
-
-
-def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:
-    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-
-
-def _set_random_state(device: torch.device, state: tuple[Tensor, Tensor | None]) -> None:
-    torch.set_rng_state(state[0])
-    if state[1] is not None:
-        torch.cuda.set_rng_state(state[1], device)

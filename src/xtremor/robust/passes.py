@@ -13,6 +13,7 @@ from torch import Tensor
 from xtremor.robust.ball import Ball, LocalBall, Norm, Scope
 from xtremor.robust.divergence import divergence
 from xtremor.robust.methods.base import Perturbed
+from xtremor.robust.randomness import RandomState, random_state, set_random_state
 from xtremor.robust.segments import Segments
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ class Passes:
         run: delta or None -> outputs of the model, with a graph.
         criterion: outputs -> mean loss over what counts, a scalar.
         generator: source of every random draw that a method makes; seeded anew for each batch.
-        dropout_seed: what the model's own randomness is seeded with.
+        dropout_seed: what the model's own randomness is seeded with; None takes torch's generators as they stand, and
+            leaves them where one pass would.
         distributions: outputs -> the logits (N, C) of each kind of decision that the task asks for.
+        scale: of divergences, where ``criterion`` gives a part of the loss of several batches.
         share_dropout: draw the same dropout masks in every pass over this batch (Zhu et al. 2020, section
             3.3); otherwise each pass draws fresh ones.
         unit: mean L2 norm of a vector at the site, which a relative radius is a share of.
@@ -51,8 +54,9 @@ class Passes:
     run: Callable[[Tensor | None], Any]
     criterion: Callable[[Any], Tensor]
     generator: torch.Generator
-    dropout_seed: int
+    dropout_seed: int | None
     distributions: Callable[[Any], list[Tensor]] = lambda outputs: [outputs.logits]
+    scale: float = 1.0
     share_dropout: bool = True
     unit: float = 1.0
     special: Tensor | None = None
@@ -60,16 +64,27 @@ class Passes:
     unsynchronised: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
     weights: Weights = field(default_factory=_nothing)
     _seeded: bool = False
+    _random: RandomState | None = None
 
     def outputs(self, delta: Tensor | None = None, masks: int = 0) -> Any:
         """Outputs of the model with ``delta`` (T, H) added at the site; None means nothing is added.
 
         ``masks`` numbers the dropout masks where they are shared: passes of one number have the same.
         """
-        if self.share_dropout or not self._seeded:
+        if self.dropout_seed is None:
+            self._as_before(masks)
+        elif self.share_dropout or not self._seeded:
             torch.manual_seed(self.dropout_seed + masks)
             self._seeded = True
         return self.run(delta)
+
+    def _as_before(self, masks: int) -> None:
+        """Torch's generators as at the first pass; other masks are whatever comes next."""
+        device = self.segments.lengths.device
+        if self._random is None:
+            self._random = random_state(device)
+        elif self.share_dropout and masks == 0:
+            set_random_state(device, self._random)
 
     def forward(self, delta: Tensor | None = None) -> Tensor:
         """Mean loss of the batch with ``delta`` (T, H) added at the site."""
@@ -90,7 +105,8 @@ class Passes:
 
         With ``fixed`` no gradient goes into the reference.
         """
-        return divergence(self.distributions(outputs), self.distributions(reference), symmetric, fixed)
+        found = divergence(self.distributions(outputs), self.distributions(reference), symmetric, fixed)
+        return found if self.scale == 1.0 else found * self.scale
 
     def gradient(self, loss: Tensor, delta: Tensor) -> Tensor:
         """Gradient of ``loss`` in ``delta`` alone, float32; no weight gradient is formed or touched."""
