@@ -119,6 +119,7 @@ def _info(task: str, arm: str, seed: int) -> dict[str, Any]:
     passes = PASSES.get(arm)
     names = ("forward", "backward_activations", "backward_weights")
     counts = {} if passes is None else dict(zip(names, (updates * each for each in passes), strict=True))
+    beside = {"ratio": 1.0, "updates": 0} if arm == "plain" else {"ratio": 1.234, "updates": 7}
     command = f"xtremor train --task {task} --method {arm} --seed {seed} --output runs/{arm}-seed{seed} --evaluate"
     return {
         "format": 1,
@@ -161,6 +162,7 @@ def _info(task: str, arm: str, seed: int) -> dict[str, Any]:
             "memory_gib": 8.0,
             "device": "cpu",
         },
+        "time_beside_plain": beside,
         "counts": {"updates": updates, "examples": 12000, "tokens": 150_000, **counts} if counts else {},
         "seconds": {"training": 0.0 if passes is None else 12.0 * sum(passes) + seed, "evaluation": 20.0},
         "peak_memory_mb": 1850.5,

@@ -90,6 +90,7 @@ def test_it_names_arms_locales_and_the_answer(full: ReportFiles) -> None:
     assert full.answer in text
     assert "home-assistant-intents 2026.1" in text
     assert "Some processor" in text
+    assert "1.23×" in text  # The time beside plain.
     assert "xtremor train --task intents --method pgd-1 --seed 2" in text
 
 

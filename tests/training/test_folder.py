@@ -241,12 +241,12 @@ def test_a_full_disk_under_the_log(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from xtremor.training import loop
+    from xtremor.training import log
 
     def full(*arguments: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(loop.Loop, "_log", full)
+    monkeypatch.setattr(log, "write", full)
     assert call(train_command(tiny_data, tiny_encoder, tmp_path / "run")) == 2
     assert "the disk is full" in errors(capsys)
 

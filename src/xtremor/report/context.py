@@ -222,6 +222,7 @@ def run_row(run: Run) -> dict[str, str]:
     info = run.info
     counts, seconds, dev = info.get("counts") or {}, info.get("seconds") or {}, info.get("english_dev") or {}
     spent = seconds.get("evaluation") or run.scored.get("seconds")
+    time = info.get("time_beside_plain") or {}
     peak, loss = info.get("peak_memory_mb"), info.get("final_training_loss")
     return {
         "arm": run.arm,
@@ -234,6 +235,7 @@ def run_row(run: Run) -> dict[str, str]:
         "weights": f"{counts['backward_weights']:,}" if counts.get("backward_weights") else "",
         "training": duration(seconds["training"]) if seconds.get("training") else "",
         "evaluation": duration(spent) if spent else "",
+        "beside": f"{time['ratio']:.2f}×" if time.get("updates") else "",
         "peak": f"{peak:,.0f}" if peak else "",
         "loss": f"{loss:.3f}" if isinstance(loss, int | float) else "",
         "dev": number(dev["score"]) if dev.get("score") is not None else "",

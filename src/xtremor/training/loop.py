@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,18 +14,18 @@ from torch import Tensor, nn
 
 from xtremor.console import Progress, say
 from xtremor.errors import UserError
-from xtremor.paths import atomic_file, explained
+from xtremor.paths import explained
 from xtremor.robust.counter import PassCounts
 from xtremor.robust.methods import Plain
 from xtremor.robust.methods.base import Runner
 from xtremor.training import checkpoint
+from xtremor.training import log as log_file
 from xtremor.training.batches import Epochs
+from xtremor.training.beside import BesidePlain
 from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.drift import L2SP
 from xtremor.training.optimizer import make_optimizer, rate_share, set_rates
-
-LOG = "log.jsonl"
-LOG_LINES = 500
+from xtremor.training.stopping import stop_request
 
 
 class Interrupted(Exception):
@@ -44,9 +40,10 @@ class Totals:
         update: weight updates applied, those of linear probing included.
         examples: units of the features (rows, inputs, items) trained on, repeats counted.
         tokens: real tokens of those rows.
-        seconds: time in the loop, over all processes that worked on the run.
+        seconds: time in the loop, over all processes that worked on the run, without `beside`'s.
         tail_loss: sum of the trained loss over the last tenth of the updates.
         tail_updates: updates in that sum.
+        beside: time of a step relative to that of a plain step on the same batch, of some updates.
     """
 
     update: int = 0
@@ -55,6 +52,7 @@ class Totals:
     seconds: float = 0.0
     tail_loss: float = 0.0
     tail_updates: int = 0
+    beside: list[float] = field(default_factory=list)
 
     @property
     def final_loss(self) -> float:
@@ -159,6 +157,7 @@ class Loop:
             for parameter in self.waiting:
                 parameter.requires_grad_(False)
         self.optimizer = make_optimizer(step.model, fresh, settings)
+        self.beside = BesidePlain(step, settings.method, self.order.updates)
         self.totals = Totals()
 
     def run(self, save_last: bool = False) -> Totals:
@@ -176,16 +175,17 @@ class Loop:
         with (
             explained(self.folder),
             Progress("training", self.updates, self.totals.update) as progress,
-            open(self.folder / LOG, "a", encoding="utf-8") as log,
+            open(self.folder / log_file.NAME, "a", encoding="utf-8") as log,
             stop_request() as stopping,
         ):
             for rows in self._batches():
                 loss, norm = self._update(rows)
                 now = time.monotonic()
-                self.totals.seconds = before + now - started
-                speed = (self.totals.tokens - tokens_before) / (now - started)
+                spent = now - started - self.beside.seconds
+                self.totals.seconds = before + spent
+                speed = (self.totals.tokens - tokens_before) / spent
                 progress.advance(note=f"loss {loss:.3f}, {speed:,.0f} tokens/s")
-                self._log(log, loss, norm)
+                log_file.write(log, self._line(loss, norm), self.updates)
                 if stopping.is_set():
                     self._save()
                     raise Interrupted(f"stopped after update {self.totals.update} of {self.updates}")
@@ -219,7 +219,13 @@ class Loop:
         for part, piece in enumerate(np.array_split(rows, min(self.settings.accumulate, len(rows)))):
             # By targets, not by rows: the parts' mean losses then add up to that of the whole batch.
             share = int(weights[piece].sum()) / int(weights[rows].sum())
-            trained, seen = self.step.run(piece, update, part, share, Plain() if probing else None)
+            if part == 0 and self.beside.due(update):
+                plain = self.beside.plain(piece, update)
+                self.optimizer.zero_grad(set_to_none=True)
+                trained, seen, spent = self.beside.timed(piece, update, share)
+                self.totals.beside.append(spent / plain)
+            else:
+                trained, seen = self.step.run(piece, update, part, share, Plain() if probing else None)
             loss += float(trained) * share
             tokens += seen
         if self.penalty is not None:
@@ -268,7 +274,7 @@ class Loop:
         state = checkpoint.load(self.folder, self.step.model, self.optimizer, self.step.runner)
         if state is None:
             with explained(self.folder):
-                (self.folder / LOG).write_text("", encoding="utf-8")
+                log_file.begin(self.folder)
             return
         threads = state.pop("threads")
         if threads != torch.get_num_threads():
@@ -278,55 +284,16 @@ class Loop:
             )
         self.step.counts.__dict__.update(PassCounts(**state.pop("counts")).as_dict())
         self.totals = Totals(**state)
-        kept = [line for line in _lines(self.folder / LOG) if line["update"] <= self.totals.update]
-        with atomic_file(self.folder / LOG) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        log_file.cut(self.folder, self.totals.update)
         say(f"resuming after update {self.totals.update} of {self.updates}")
 
-    def _log(self, log: Any, loss: float, norm: float) -> None:
-        if self.totals.update % max(1, self.updates // LOG_LINES) == 0 or self.totals.update == self.updates:
-            update = self.totals.update - self.probe - 1
-            about = self.order.about(update) if update >= 0 else {"phase": "linear probing"}
-            line = {
-                "update": self.totals.update,
-                **about,
-                "loss": loss,
-                "gradient_norm": norm,
-                "tokens": self.totals.tokens,
-            }
-            log.write(json.dumps(line) + "\n")
-            log.flush()
-
-
-@contextlib.contextmanager
-def stop_request() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second one acts at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, frame: Any) -> None:
-        event.set()
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        say("stopping after this update (again to stop at once)")
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """Whole lines of a log; a line cut short by a kill is left out."""
-    lines = []
-    if path.exists():
-        for text in path.read_text(encoding="utf-8").split("\n"):
-            with contextlib.suppress(json.JSONDecodeError):
-                lines.append(json.loads(text))
-    return lines
+    def _line(self, loss: float, norm: float) -> dict[str, Any]:
+        """What the log says of the update just done."""
+        update = self.totals.update - self.probe - 1
+        return {
+            "update": self.totals.update,
+            **(self.order.about(update) if update >= 0 else {"phase": "linear probing"}),
+            "loss": loss,
+            "gradient_norm": norm,
+            "tokens": self.totals.tokens,
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,11 @@ def common_record(
             **step.counts.as_dict(),
             "passes_relative_to_plain": settings.method.expected_passes(step.below) / 3,
         },
+        # Not a count, and so not the same in a second run.
+        "time_beside_plain": {
+            "ratio": statistics.median(totals.beside) if totals.beside else 1.0,
+            "updates": len(totals.beside),
+        },
         "trained_embedding_rows": table.weight.shape[0] if table.weight.requires_grad else 0,
         "command": machine.command_line(),
         "created": machine.now(),
@@ -49,3 +55,14 @@ def common_record(
         "machine": machine.machine(str(device), torch.get_num_threads()),
         "warnings": [],
     }
+
+
+def cost_sentence(record: dict[str, Any]) -> str | None:
+    """What the method cost beside plain; None for plain itself."""
+    counts, time = record["counts"], record["time_beside_plain"]
+    if not time["updates"]:
+        return None
+    return (
+        f"cost: {counts['passes_relative_to_plain']:.2f} times plain's passes, {time['ratio']:.2f} times its time, "
+        f"measured beside plain steps in {time['updates']} of {counts['updates']:,} updates"
+    )

@@ -25,7 +25,7 @@ from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.folder import FORMAT, RunFolder, write_json
 from xtremor.training.learning import doubts, english_dev
 from xtremor.training.lineage import lineage_of
-from xtremor.training.record import common_record
+from xtremor.training.record import common_record, cost_sentence
 
 if TYPE_CHECKING:
     from torch import nn
@@ -140,6 +140,9 @@ def _train(
     ancestry = lineage_of(settings.encoder)
     check_positions(model, settings.max_length)
     record = fit(settings, prepared, model, report, folder, identity, checkpoint_seconds, keep_state)
+    told = cost_sentence(record)
+    if told is not None:
+        say(told)
     record["data"] = asdict(source.record())
     record["own"] = own_record(source)
     record |= ancestry
