@@ -19,7 +19,9 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from xtremor import computing
 from xtremor.machine import machine
+from xtremor.robust.counter import PassCounter
 from xtremor.robust.methods import PGD, R3F, SMART, FreeLB, Method, Plain, RandomNoise
 from xtremor.tasks import classification
 from xtremor.tasks.features import Features
@@ -71,6 +73,7 @@ def main() -> None:
     parser.add_argument("--length", type=float, default=45)
     parser.add_argument("--batches", type=int, default=5)
     options = parser.parse_args()
+    computing.prepare()
     print(json.dumps(machine(threads=torch.get_num_threads())))
     features = make_features(options.rows * options.batches, options.length)
     model = make_model(options.encoder)
@@ -78,8 +81,10 @@ def main() -> None:
     full, table = compact(model, features.rows.tokens, 1, True)
     model.to(accelerator.device).train()
     methods = [Plain(), *(method for method, _ in LIMITS)]
+    counts = PassCounter(model).counts
     steps = [
-        BatchStep(model, table, features, classification, method, 1, 1, accelerator, full.weight) for method in methods
+        BatchStep(model, table, features, classification, method, 1, 1, accelerator, full.weight, counts=counts)
+        for method in methods
     ]
     seconds: dict[str, list[float]] = {method.arm: [] for method in methods}
     for number in range(-1, options.batches):

@@ -43,11 +43,9 @@ def predict(
 ) -> None:
     """Label the rows of a file with a trained model."""
     check_threads(threads)
-    import torch
-
+    from xtremor import computing
     from xtremor.evaluation.labelling import LabelSettings, label_file
 
     settings = LabelSettings(text, text_pair, column_names(choices), batch_size, max_length, probabilities)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    computing.prepare(threads)
     label_file(run, file, output, settings)

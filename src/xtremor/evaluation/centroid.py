@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremor import machine
+from xtremor import computing, machine
 from xtremor.console import say
 from xtremor.errors import UserError
 from xtremor.evaluation.evaluate import (
@@ -111,8 +111,7 @@ def run_baseline(
     from xtremor.tasks import classification
     from xtremor.training.run import check_positions, draw, pad_of
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    computing.prepare(threads)
     folder = RunFolder(output)
     identity = {
         "format": FORMAT,

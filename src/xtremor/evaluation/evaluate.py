@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xtremor import machine
+from xtremor import computing, machine
 from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.apart import check_task, identity_apart, record_apart
@@ -237,8 +237,7 @@ def evaluate_run(
     """
     import torch
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    computing.prepare(threads)
     folder = RunFolder(run)
     record = folder.read_record()
     check_model(folder)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xtremor import computing
 from xtremor.console import say
 from xtremor.encoders.runs import model_folder, run_of
 from xtremor.errors import UserError
@@ -118,8 +119,7 @@ def run_frozen(
     from xtremor.evaluation.embedder import Embedder, check_layer
     from xtremor.training.run import check_positions
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    computing.prepare(threads)
     found = find_encoder(encoder)
     embedding = options.resolved(card, found)
     chosen_by = BEST if options.layer == BEST else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xtremor import machine
+from xtremor import computing, machine
 from xtremor.console import say, warn
 from xtremor.encoders.runs import tokenizer_digest
 from xtremor.errors import UserError
@@ -34,11 +34,9 @@ def interpolate_run(
         UserError: a share that is none, a run without a model or interpolated already, an encoder that is not the one
             that the run began from, an output that holds something else.
     """
-    import torch
 
     check_share(share, "--alpha")
-    if threads is not None:
-        torch.set_num_threads(threads)
+    computing.prepare(threads)
     before, folder = RunFolder(run), RunFolder(output)
     record = before.read_record()
     settings = _settings(before, record, share)

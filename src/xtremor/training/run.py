@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from xtremor import machine
+from xtremor import computing, machine
 from xtremor.console import say, warn
 from xtremor.encoders.runs import tokenizer_digest
 from xtremor.errors import UserError
@@ -94,10 +94,8 @@ def train(
         UserError: bad input, a folder of another run, or a loss that is not finite.
         xtremor.training.loop.Interrupted: on Ctrl-C, resumable.
     """
-    import torch
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    computing.prepare(threads)
     prepared = prepare(settings, card, source)
     folder = RunFolder(output)
     from xtremor.encoders.load import fingerprint

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremor import machine
+from xtremor import computing, machine
 from xtremor.console import say, warn
 from xtremor.encoders.runs import tokenizer_digest
 from xtremor.sources.base import Source
@@ -78,13 +78,11 @@ def train_several(
         UserError: bad input, a folder of another run, or a loss that is not finite.
         xtremor.training.loop.Interrupted: on Ctrl-C, resumable.
     """
-    import torch
 
     from xtremor.encoders.load import fingerprint
 
     check_read(settings)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    computing.prepare(threads)
     members = [Member(source, prepare(settings, card, source)) for card, source in tasks]
     for member in members:
         # A damaged dev file is said now, and not after the last update.

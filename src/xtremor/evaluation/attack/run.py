@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from xtremor import machine
+from xtremor import computing, machine
 from xtremor.console import Progress, say
 from xtremor.encoders.fingerprint import folder_fingerprint
 from xtremor.errors import UserError
@@ -56,8 +56,7 @@ def attack_runs(
         UserError: a run without a model, runs of different tasks or rows, a category that cannot be attacked, or an
             output that holds something else.
     """
-    if threads is not None:
-        torch.set_num_threads(threads)
+    computing.prepare(threads)
     names = _names(runs)
     split, examples = _examples(runs, scored)
     card = runs[0].card
