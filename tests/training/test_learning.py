@@ -39,3 +39,8 @@ def test_doubts(loss: float, found: dict[str, float] | None, said: list[str]) ->
 def test_few_dev_rows_are_no_proof() -> None:
     assert "as far as English dev can tell" in doubts(0.8, GUESS, dev(45.0, items=20))[0]
     assert not doubts(0.8, GUESS, dev(60.0, items=20))
+
+
+def test_a_radius_is_blamed_only_where_there_is_one() -> None:
+    assert "--radius" not in doubts(GUESS, GUESS, dev(40.0))[0]
+    assert all("a smaller --radius" in each for each in doubts(GUESS, GUESS, None, perturbs=True))

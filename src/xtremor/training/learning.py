@@ -62,7 +62,11 @@ def dev_sentence(dev: dict[str, Any]) -> str:
 
 
 def doubts(
-    loss: float, guess: float, dev: dict[str, Any] | None, constant: str = "always answering the largest class"
+    loss: float,
+    guess: float,
+    dev: dict[str, Any] | None,
+    constant: str = "always answering the largest class",
+    perturbs: bool = False,
 ) -> list[str]:
     """Sentences for a run whose loss stayed at guessing, or whose English dev stayed at or near a constant answer's.
 
@@ -71,12 +75,13 @@ def doubts(
         guess: loss of the best constant answer.
         dev: as `english_dev` returns it.
         constant: the best constant answer in words.
+        perturbs: whether the method has a radius that could be too large.
     """
-    found = []
+    found, advice = [], f"{'a smaller --radius or ' if perturbs else ''}another --learning-rate"
     if loss > NOT_LEARNING * guess:
         found.append(
             f"the run did not learn: its training loss ended at {loss:.3f}, guessing gives {guess:.3f}; "
-            "try a smaller --radius or another --learning-rate"
+            f"try {advice}"
         )
     if dev is None:
         return found
@@ -92,6 +97,6 @@ def doubts(
     elif score < floor + HARDLY_LEARNING * (100 - floor):
         found.append(
             f"the run hardly learned: English dev {metric} is {score:.1f}, {constant} gives "
-            f"{floor:.1f}; try more training, a smaller --radius or another --learning-rate"
+            f"{floor:.1f}; try more training or {advice}"
         )
     return found

@@ -148,7 +148,8 @@ def _train(
     record["english_dev"] = english_dev(settings, prepared, source, model)
     guess = prepared.category.guess_loss(prepared.features)
     constant = prepared.category.CONSTANT
-    record["warnings"] += doubts(record["final_training_loss"], guess, record["english_dev"], constant)
+    loss, perturbs = record["final_training_loss"], settings.method.perturbs
+    record["warnings"] += doubts(loss, guess, record["english_dev"], constant, perturbs)
     for sentence in record["warnings"]:
         warn(sentence)
     if keep_model:

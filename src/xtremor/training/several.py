@@ -130,7 +130,7 @@ def _train(
     for member, entry in zip(members, record["tasks"], strict=True):
         entry["english_dev"] = english_dev(settings, member.prepared, member.source, model.of(member.name))
         entry["data"] = asdict(member.source.record())
-    record["warnings"] = _warnings(members, record)
+    record["warnings"] = _warnings(members, record, settings.method.perturbs)
     for sentence in record["warnings"]:
         warn(sentence)
     if keep_model:
@@ -260,17 +260,17 @@ def _drawn(order: MixedOrder) -> str:
     return f"updates of each task (probability): {shares}"
 
 
-def _warnings(members: Sequence[Member], record: dict[str, Any]) -> list[str]:
+def _warnings(members: Sequence[Member], record: dict[str, Any], perturbs: bool) -> list[str]:
     """What suggests that the run, or one of its tasks, did not learn."""
     entries = record["tasks"]
     drawn = sum(entry["updates"] for entry in entries)
     guesses = [member.prepared.category.guess_loss(member.prepared.features) for member in members]
     guess = sum(each * entry["updates"] / drawn for each, entry in zip(guesses, entries, strict=True))
-    found = doubts(record["final_training_loss"], guess, None)
+    found = doubts(record["final_training_loss"], guess, None, perturbs=perturbs)
     for member, entry in zip(members, entries, strict=True):
         if not entry["updates"]:
             found.append(f"{member.name} was never drawn, so that its head is untrained; try another --sampling")
             continue
         constant = member.prepared.category.CONSTANT
-        found += [f"{member.name}: {each}" for each in doubts(0.0, 1.0, entry["english_dev"], constant)]
+        found += [f"{member.name}: {each}" for each in doubts(0.0, 1.0, entry["english_dev"], constant, perturbs)]
     return found
