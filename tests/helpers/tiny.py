@@ -57,7 +57,10 @@ def make_tokenizer(pairs: bool = True) -> Any:
 
 
 def make_config(kind: str = "bert", dropout: float = 0.1, **more: Any) -> Any:
-    """Configuration of a two-layer encoder of one of `KINDS`, or of `MORE_KINDS` (without dropout in the latter)."""
+    """Configuration of a two-layer encoder of one of `KINDS`, or of `MORE_KINDS` (without dropout in the latter).
+
+    ``mt5`` is the encoder of an encoder-decoder, which transformers has a head for tagging for.
+    """
     shape = {
         "vocab_size": len(vocabulary()), "hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2,
         "intermediate_size": 32, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3,
@@ -78,6 +81,11 @@ def make_config(kind: str = "bert", dropout: float = 0.1, **more: Any) -> Any:
             vocab_size=shape["vocab_size"], emb_dim=WIDTH, n_layers=2, n_heads=2, max_position_embeddings=140,
             pad_index=0, unk_index=1, bos_index=2, eos_index=3, n_langs=1, use_lang_emb=False, causal=False,
             dropout=dropout, attention_dropout=dropout, summary_first_dropout=dropout, **more,
+        )  # fmt: skip
+    if kind == "mt5":
+        return transformers.MT5Config(
+            vocab_size=shape["vocab_size"], d_model=WIDTH, d_ff=32, d_kv=8, num_layers=2, num_heads=2,
+            relative_attention_num_buckets=8, pad_token_id=0, dropout_rate=dropout, classifier_dropout=dropout, **more,
         )  # fmt: skip
     if kind == "convbert":
         return transformers.ConvBertConfig(**shape, **drop, embedding_size=WIDTH, head_ratio=1)

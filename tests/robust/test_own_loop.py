@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.problems import padded_inputs, random_features
-from helpers.tiny import make_classifier
+from helpers.tiny import make_classifier, make_model
 
 from xtremor.errors import UserError
 from xtremor.robust import FGM, PGD, R4F, RSDA, SAM, SMART, VAT, FreeLB, Plain, RandomNoise, Robust
@@ -144,6 +144,35 @@ def test_what_cannot_be_is_refused(still: Any) -> None:
         Robust(still, PGD()).step({"inputs_embeds": torch.zeros(1, 2, 16)})
     with pytest.raises(UserError, match="has 2 layers"):
         Robust(still, PGD(site="layer:5")).step(BATCH)
+
+
+def test_t5_hands_its_position_bias_past_the_site() -> None:
+    """Gradients at size 0 are plain's to the last tensor, the bias that every layer reads included."""
+    model = make_model("AutoModelForTokenClassification", "mt5", num_labels=3)
+    ids, mask = BATCH["input_ids"], BATCH["attention_mask"]
+    batch = {"input_ids": ids, "attention_mask": mask, "labels": (ids % 3).masked_fill(mask == 0, -100)}
+    expected, wanted = ordinary(model, batch)
+    for site in ("word", "layer:1", "layer:2", "last"):
+        loss, found = gradients(model, PGD(radius=0.0, site=site), batch)
+        assert loss == pytest.approx(expected, rel=1e-6) and found.keys() == wanted.keys()
+        for name, gradient in wanted.items():
+            assert torch.allclose(gradient, found[name], rtol=1e-4, atol=1e-6), (site, name)
+        assert gradients(model, PGD(radius=0.3, site=site), batch)[0] > expected + 0.01
+    with pytest.raises(UserError, match="has no embedding block"):
+        Robust(model, PGD(site="embeddings")).step(batch)
+
+
+@pytest.mark.parametrize("site", ["word", "embeddings", "layer:1", "last"])
+def test_adapters_of_peft(still: Any, site: str) -> None:
+    peft = pytest.importorskip("peft")
+    settings = peft.LoraConfig(r=4, target_modules=["query", "value"], task_type="SEQ_CLS", init_lora_weights=False)
+    model = peft.get_peft_model(copy.deepcopy(still), settings)
+    expected, wanted = ordinary(model)
+    assert 0 < len(wanted) < len(list(still.parameters()))
+    loss, found = gradients(model, PGD(radius=0.0, site=site))
+    assert loss == expected and found.keys() == wanted.keys()
+    assert all(torch.allclose(gradient, found[name], atol=1e-7) for name, gradient in wanted.items())
+    assert gradients(model, PGD(radius=0.3, site=site))[0] > expected + 0.01
 
 
 HEADS = ("ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice")

@@ -23,7 +23,7 @@ class Twice(nn.Module):
 def test_value_and_delta_replace_the_output_at_real_tokens() -> None:
     module, inputs = nn.Identity(), torch.randn(2, 4, 5)
     value, delta = torch.randn(4, 5), torch.randn(4, 5)
-    with Site(module, "here").override(SEGMENTS, value, delta):
+    with Site((module,), "here").override(SEGMENTS, value, delta):
         changed = module(inputs)
     assert torch.equal(SEGMENTS.unpad(changed), value + delta)
     assert torch.equal(changed[0, 3:], inputs[0, 3:]) and torch.equal(changed[1, 1:], inputs[1, 1:])
@@ -32,7 +32,7 @@ def test_value_and_delta_replace_the_output_at_real_tokens() -> None:
 
 def test_delta_alone_leaves_padding_as_it_was() -> None:
     module, inputs, delta = nn.Identity(), torch.randn(2, 4, 5), torch.randn(4, 5)
-    with Site(module, "here").override(SEGMENTS, None, delta):
+    with Site((module,), "here").override(SEGMENTS, None, delta):
         changed = module(inputs)
     assert torch.equal(SEGMENTS.unpad(changed), SEGMENTS.unpad(inputs) + delta)
     assert torch.equal(changed[1, 1:], inputs[1, 1:])
@@ -40,7 +40,7 @@ def test_delta_alone_leaves_padding_as_it_was() -> None:
 
 def test_only_the_first_of_several_outputs_is_changed() -> None:
     module, delta = Twice(), torch.ones(4, 5)
-    with Site(module, "here").override(SEGMENTS, None, delta):
+    with Site((module,), "here").override(SEGMENTS, None, delta):
         first, second = module(torch.zeros(2, 4, 5))
     assert second == "kept" and float(first.sum()) == 4 * 5
 
@@ -48,7 +48,7 @@ def test_only_the_first_of_several_outputs_is_changed() -> None:
 @pytest.mark.parametrize(("calls", "error", "message"), [(0, RuntimeError, "not passed"), (2, UserError, "2 times")])
 def test_a_site_that_is_not_passed_once_is_an_error(calls: int, error: type[Exception], message: str) -> None:
     module = nn.Identity()
-    with pytest.raises(error, match=message), Site(module, "word").override(SEGMENTS, None, torch.ones(4, 5)):
+    with pytest.raises(error, match=message), Site((module,), "word").override(SEGMENTS, None, torch.ones(4, 5)):
         for _ in range(calls):
             module(torch.zeros(2, 4, 5))
     assert not module._forward_hooks
@@ -56,7 +56,7 @@ def test_a_site_that_is_not_passed_once_is_an_error(calls: int, error: type[Exce
 
 def test_a_failing_forward_pass_leaves_the_model_unpatched() -> None:
     module = nn.Identity()
-    with pytest.raises(ZeroDivisionError), Site(module, "words").override(SEGMENTS):
+    with pytest.raises(ZeroDivisionError), Site((module,), "words").override(SEGMENTS):
         raise ZeroDivisionError
     assert not module._forward_hooks
 

@@ -57,7 +57,7 @@ BOTH = [
     for kind in ENCODERS
     for name, head in ALL.items()
     if has_head(kind, head)
-]
+] + [pytest.param("mt5", HEADS["tagging"], id="mt5-tagging")]
 
 
 def read(outputs: Any, row: int, length: int) -> Tensor:

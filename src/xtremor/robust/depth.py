@@ -133,7 +133,8 @@ class AtDepth:
     def __init__(self, model: nn.Module, depth: Depth, segments: Segments, share_dropout: bool) -> None:
         self.model, self.depth, self.segments, self.share_dropout = model, depth, segments, share_dropout
         self.output: Any = None
-        self.leaf: Tensor | None = None
+        self.leaves: Any = None
+        self.inner: dict[str, Any] = {}
         self.random: RandomState | None = None
 
     @contextlib.contextmanager
@@ -152,33 +153,68 @@ class AtDepth:
 
         module = self.model.get_submodule(self.depth.module)
         stands = {self.depth.module: Stand(module, place)}
-        if self.leaf is not None:
-            for name in self.depth.below:
-                stands.setdefault(name, Stand(self.model.get_submodule(name), lambda *args, **kwargs: self.output))
-        with _in_place(self.model, stands):
-            yield
+        lower = [name for name in self.depth.below if name != self.depth.module]
+        if self.leaves is not None:
+            for name in lower:
+                stands[name] = Stand(self.model.get_submodule(name), self._remembered(name))
+        hooks = [self.model.get_submodule(name).register_forward_hook(self._keep(name)) for name in lower]
+        try:
+            with _in_place(self.model, stands):
+                yield
+        finally:
+            for hook in hooks:
+                hook.remove()
         if passed != 1:
             raise RuntimeError(f"the site '{self.depth.name}' was passed {passed} times in a forward pass")
 
+    def _keep(self, name: str) -> Callable[..., None]:
+        """A hook that remembers what a lower module puts out: only its form matters, to whoever unpacks it later."""
+
+        def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+            self.inner[name] = _each(output, Tensor.detach)
+
+        return keep
+
+    def _remembered(self, name: str) -> Callable[..., Any]:
+        return lambda *args, **kwargs: self.inner[name]
+
     def _hidden(self, module: nn.Module, *args: Any, **kwargs: Any) -> Any:
         """What the module puts out, computed or remembered; the hidden states are a leaf once remembered."""
-        if self.leaf is None:
+        if self.leaves is None:
             output = module(*args, **kwargs)
             if not (self.depth.below and torch.is_grad_enabled()):
                 return output
-            hidden = first(output)
-            self.output, self.random = output, random_state(hidden.device)
-            self.leaf = hidden.detach().requires_grad_(hidden.requires_grad)
+            self.output, self.random = output, random_state(first(output).device)
+            # T5 hands its position bias on from layer to layer beside the hidden states.
+            self.leaves = _each(output, lambda made: made.detach().requires_grad_(made.requires_grad))
         elif self.share_dropout:
             assert self.random is not None
-            set_random_state(self.leaf.device, self.random)
-        return (self.leaf, *self.output[1:]) if isinstance(self.output, tuple) else self.leaf
+            set_random_state(first(self.leaves).device, self.random)
+        return self.leaves
 
     def finish(self) -> None:
         """Send the gathered gradient down, once for all passes."""
-        if self.leaf is not None and self.leaf.grad is not None:
-            torch.autograd.backward(first(self.output), self.leaf.grad)
-        self.output = self.leaf = self.random = None
+        if self.leaves is not None:
+            pairs = zip(_tensors(self.output), _tensors(self.leaves), strict=True)
+            reached = [(made, leaf.grad) for made, leaf in pairs if leaf.grad is not None]
+            if reached:
+                torch.autograd.backward([made for made, _ in reached], [gradient for _, gradient in reached])
+        self.output = self.leaves = self.random = None
+        self.inner = {}
+
+
+def _each(output: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A module's output with every tensor of it changed."""
+    if isinstance(output, tuple):
+        return tuple(_each(part, change) for part in output)
+    return change(output) if isinstance(output, Tensor) else output
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    """The tensors of a module's output."""
+    if isinstance(output, tuple):
+        return [each for part in output for each in _tensors(part)]
+    return [output] if isinstance(output, Tensor) else []
 
 
 @contextlib.contextmanager

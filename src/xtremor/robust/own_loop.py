@@ -67,8 +67,7 @@ class Robust:
         self.method, self.model, self.seed, self.backward = as_method(method), model, seed, backward
         if self.method.substitution is not None:
             raise ValueError(f"{self.method.name} rewrites texts, not batches: use `xtremor train --method rsda`")
-        inner = getattr(model, "module", model)
-        self.inner: nn.Module = inner if isinstance(inner, nn.Module) else model
+        self.inner = _transformers_model(model)
         self.special_ids, self.steps = torch.tensor(sorted(special_ids)), 0
         if getattr(self.method, "spare_special", False) and not len(self.special_ids):
             raise ValueError("spare_special needs the special tokens: special_ids=tokenizer.all_special_ids")
@@ -151,10 +150,12 @@ class Robust:
     def _sited(self, segments: Segments, call: Callable[[], Any]) -> SitedModel:
         """The model with its site, which the first batch tells the size of."""
         if self.sited is None:
+            counted = vars(self.counts).copy()
             self.sited = SitedModel(self.inner, self.method, lambda: (segments, call))
             if not self.sited.at_words:
                 vectors = self.sited.vectors()
                 self.width, self.unit = vectors.shape[1], self.unit or mean_norm(vectors)
+            vars(self.counts).update(counted)
         return self.sited
 
     def state_dict(self) -> dict[str, Any]:
@@ -165,6 +166,13 @@ class Robust:
         """Put back what `state_dict` gave."""
         self.steps, self.unit = int(state["steps"]), float(state["unit"])
         self.runner.load_state(dict(state["method"]))
+
+
+def _transformers_model(model: Any) -> nn.Module:
+    """What DistributedDataParallel and peft wrap."""
+    inner = model.module if isinstance(getattr(model, "module", None), nn.Module) else model
+    found: nn.Module = inner.get_base_model() if hasattr(inner, "get_base_model") else inner
+    return found
 
 
 def _loss_of(outputs: Any) -> Tensor:

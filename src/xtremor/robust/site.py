@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,18 +14,28 @@ from xtremor.robust.segments import Segments
 
 
 class Site:
-    """A module of the encoder whose output (B, L, H) can be replaced or shifted at real tokens.
+    """Modules of the encoder, one of which puts out (B, L, H) that can be replaced or shifted at real tokens.
 
     Overriding the output works for every architecture, keeps the model's own position ids (which
     ``inputs_embeds`` changes in XLM-R) and leaves the model unpatched afterwards.
 
     Args:
-        module: the module whose output is overridden; called exactly once in a forward pass.
+        modules: those whose output is overridden; one of them is called, exactly once, in a forward pass.
         name: for messages.
     """
 
-    def __init__(self, module: nn.Module, name: str) -> None:
-        self.module, self.name = module, name
+    def __init__(self, modules: Sequence[nn.Module], name: str) -> None:
+        self.modules, self.name = tuple(modules), name
+
+    @contextlib.contextmanager
+    def hooked(self, hook: Callable[[nn.Module, Any, Any], Any]) -> Iterator[None]:
+        """Within the context ``hook`` is a forward hook on the modules."""
+        handles = [module.register_forward_hook(hook) for module in self.modules]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
     @contextlib.contextmanager
     def override(self, segments: Segments, value: Tensor | None = None, delta: Tensor | None = None) -> Iterator[None]:
@@ -50,11 +60,8 @@ class Site:
                 changed = own.index_copy(0, segments.positions(first.shape[1]), rows).view_as(first)
             return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
-        handle = self.module.register_forward_hook(replace)
-        try:
+        with self.hooked(replace):
             yield
-        finally:
-            handle.remove()
         if calls == 0:
             raise RuntimeError(f"the site '{self.name}' was not passed in a forward pass: nothing was perturbed")
         if calls > 1:
@@ -65,11 +72,17 @@ class Site:
 
 
 def word_embeddings(model: nn.Module) -> Site:
-    """The word-embedding table as a site; raises UserError where the model has none."""
+    """The word-embedding table as a site; raises UserError where the model has none.
+
+    T5 keeps the same table in several modules, of which the encoder calls its own.
+    """
     words: Any = getattr(model, "get_input_embeddings", lambda: None)()
     if not isinstance(words, nn.Module):
         raise UserError(f"--site word: {type(model).__name__} has no word-embedding table")
-    return Site(words, "word")
+    table = getattr(words, "weight", None)
+    modules: list[nn.Module] = list(model.modules()) if isinstance(model, nn.Module) else []
+    tied = [each for each in modules if isinstance(each, nn.Embedding) and each.weight is table and each is not words]
+    return Site((words, *tied), "word")
 
 
 def embedding_block(model: nn.Module) -> Site:
@@ -85,7 +98,7 @@ def embedding_block(model: nn.Module) -> Site:
         raise UserError(
             f"--site embeddings: {type(model).__name__} has no embedding block as one module; use --site word"
         )
-    return Site(block, "embeddings")
+    return Site((block,), "embeddings")
 
 
 @torch.no_grad()

@@ -51,19 +51,19 @@ class SitedModel:
     def vectors(self) -> Tensor:
         """(T, H): what the site puts out over the sample, without dropout."""
         segments, call = self.sample()
-        module = self.model.get_submodule(self.depth.module) if self.depth is not None else self._site().module
         seen: list[Tensor] = []
-        handle = module.register_forward_hook(lambda module, inputs, output: seen.append(first(output)))
         training = self.model.training
         try:
             self.model.eval()
-            call()
+            with self._site().hooked(lambda module, inputs, output: seen.append(first(output))):
+                call()
         finally:
-            handle.remove()
             self.model.train(training)
         return segments.unpad(seen[-1])
 
     def _site(self) -> Site:
+        if self.depth is not None:
+            return Site((self.model.get_submodule(self.depth.module),), self.depth.name)
         return self.words if self.block is None else self.block
 
     def over(self, segments: Segments, call: Callable[[], Any], vectors: Tensor | None = None) -> BatchRun:

@@ -80,8 +80,7 @@ def doubts(
     found, advice = [], f"{'a smaller --radius or ' if perturbs else ''}another --learning-rate"
     if loss > NOT_LEARNING * guess:
         found.append(
-            f"the run did not learn: its training loss ended at {loss:.3f}, guessing gives {guess:.3f}; "
-            f"try {advice}"
+            f"the run did not learn: its training loss ended at {loss:.3f}, guessing gives {guess:.3f}; try {advice}"
         )
     if dev is None:
         return found

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.attack.items import Batch, Items
-from xtremor.robust.site import Site, embedding_block, mean_norm
+from xtremor.robust.site import embedding_block, mean_norm, word_embeddings
 from xtremor.tasks.losses import LOSSES
 
 SITES = ("word", "embeddings")
@@ -59,7 +59,7 @@ class Victim:
         self.device = next(model.parameters()).device
         words: Any = model.get_input_embeddings()  # type: ignore[operator]
         self.words = words
-        self.site = Site(words, "word") if site == "word" else embedding_block(model)
+        self.site = word_embeddings(model) if site == "word" else embedding_block(model)
         self.each = LOSSES[loss]
         self.spared = torch.tensor(sorted(spared), dtype=torch.long, device=self.device)
         self.width = 0
@@ -80,11 +80,8 @@ class Victim:
             seen.append(output[0] if isinstance(output, tuple) else output)
 
         batch = items.batch(np.arange(min(NORM_ROWS, len(items))), self.device)
-        handle = self.site.module.register_forward_hook(keep)
-        try:
+        with self.site.hooked(keep):
             self.model(**items.category.model_inputs(batch.view.inputs))
-        finally:
-            handle.remove()
         self.width = seen[0].shape[-1]
         return mean_norm(batch.view.segments.unpad(seen[0]))
 
