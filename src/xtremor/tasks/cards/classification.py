@@ -14,6 +14,7 @@ INTENTS = TaskCard(
     languages=(),
     labels=(),
     metric="accuracy",
+    splits=("test", "dev"),
     train="English sentences from the templates of home-assistant-intents, split from dev by template",
     licence="Apache-2.0 (package home-assistant-intents); upstream publishes the templates under CC BY 4.0",
     citation="The Home Assistant authors, https://github.com/home-assistant/intents",

@@ -17,6 +17,7 @@ SLOTS = TaskCard(
     languages=(),
     labels=(),
     metric="chunk_f1",
+    splits=("test", "dev"),
     train="English sentences from the templates of home-assistant-intents, split from dev by template",
     licence="Apache-2.0 (package home-assistant-intents); upstream publishes the templates under CC BY 4.0",
     citation="The Home Assistant authors, https://github.com/home-assistant/intents",
