@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from xtremor.robust.counter import PassCounter, PassCounts
 from xtremor.robust.divergence import ABSENT
 from xtremor.robust.methods.base import Method, Runner, as_method
 from xtremor.robust.passes import Passes
+from xtremor.robust.processes import Processes
 from xtremor.robust.segments import Segments
 from xtremor.robust.site import mean_norm
 from xtremor.robust.sited import SitedModel
@@ -67,7 +67,7 @@ class Robust:
         self.method, self.model, self.seed, self.backward = as_method(method), model, seed, backward
         if self.method.substitution is not None:
             raise ValueError(f"{self.method.name} rewrites texts, not batches: use `xtremor train --method rsda`")
-        self.inner = _transformers_model(model)
+        self.inner, self.processes = _transformers_model(model), Processes(model)
         self.special_ids, self.steps = torch.tensor(sorted(special_ids)), 0
         if getattr(self.method, "spare_special", False) and not len(self.special_ids):
             raise ValueError("spare_special needs the special tokens: special_ids=tokenizer.all_special_ids")
@@ -113,7 +113,8 @@ class Robust:
             call: runs the model over it.
             criterion: outputs -> loss.
             propagate: computes and adds weight gradients.
-            draw: number that perturbations are a function of, with the seed; by default the steps so far.
+            draw: number that perturbations are a function of, with the seed; by default the steps so far, times the
+                number of processes, plus the number of this one.
             scale: of divergences.
         """
         if "input_ids" not in batch:
@@ -124,7 +125,7 @@ class Robust:
         segments, tokens = Segments.from_mask(mask), ids.flatten(0, -2)[mask.bool()]
         sited = self._sited(segments, call)
         run = sited.over(segments, call)
-        number = self.steps if draw is None else draw
+        number = self.steps * self.processes.size + self.processes.rank if draw is None else draw
         self.steps += 1
         weights = [each for each in self.inner.parameters() if each.requires_grad]
         passes = Passes(
@@ -140,11 +141,11 @@ class Robust:
             unit=self.unit,
             special=torch.isin(tokens, self.special_ids.to(tokens.device)),
             propagate=propagate,
-            unsynchronised=getattr(self.model, "no_sync", contextlib.nullcontext),
-            weights=Weights(weights),
+            weights=Weights(weights, exchange=lambda: self.processes.average(weights)),
         )
-        loss = self.runner.step(passes)
-        run.finish()
+        with self.processes.step(weights):
+            loss = self.runner.step(passes)
+            run.finish()
         return loss
 
     def _sited(self, segments: Segments, call: Callable[[], Any]) -> SitedModel:

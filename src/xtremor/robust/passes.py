@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -45,7 +44,6 @@ class Passes:
         unit: mean L2 norm of a vector at the site, which a relative radius is a share of.
         special: (T,) bool, special tokens; None where they cannot be told.
         propagate: computes and accumulates weight gradients; ``Tensor.backward`` unless an accelerator scales.
-        unsynchronised: context of a backward pass that another one of the step follows (several processes).
         weights: of the model, for methods that move them.
     """
 
@@ -61,7 +59,6 @@ class Passes:
     unit: float = 1.0
     special: Tensor | None = None
     propagate: Callable[[Tensor], None] = torch.Tensor.backward
-    unsynchronised: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
     weights: Weights = field(default_factory=_nothing)
     _seeded: bool = False
     _random: RandomState | None = None
@@ -112,16 +109,9 @@ class Passes:
         """Gradient of ``loss`` in ``delta`` alone, float32; no weight gradient is formed or touched."""
         return torch.autograd.grad(loss, delta)[0].float()
 
-    def backward(self, loss: Tensor, last: bool = True) -> None:
-        """Add the weight gradients of ``loss`` to the parameters' ``.grad`` (and delta's, if it asks for one).
-
-        ``last`` says whether it is the step's last backward pass: processes exchange gradients once.
-        """
-        if last:
-            self.propagate(loss)
-        else:
-            with self.unsynchronised():
-                self.propagate(loss)
+    def backward(self, loss: Tensor) -> None:
+        """Add the weight gradients of ``loss`` to the parameters' ``.grad`` (and delta's, if it asks for one)."""
+        self.propagate(loss)
 
     def left(self, delta: Tensor) -> Tensor:
         """(T, H) float32: the gradient that the last backward pass left in ``delta``.

@@ -20,11 +20,13 @@ class Weights:
         parameters: all that are trained.
         settle: brings gradients that lie elsewhere (of looked-up word vectors) into ``.grad``.
         refresh: computes anew what was computed from the weights before the step.
+        exchange: averages gradients over the processes that train the model.
     """
 
     parameters: list[nn.Parameter]
     settle: Callable[[], None] = lambda: None
     refresh: Callable[[], None] = lambda: None
+    exchange: Callable[[], None] = lambda: None
     _kept: list[Tensor] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -42,8 +44,12 @@ class Weights:
 
     @torch.no_grad()
     def climb(self, length: float) -> None:
-        """Move all weights by ``length`` along their gradient, taken as one vector; keep the old ones."""
+        """Move all weights by ``length`` along their gradient, taken as one vector; keep the old ones.
+
+        Several processes climb together, along the gradient of the whole batch.
+        """
         self.settle()
+        self.exchange()
         found = [(each, each.grad) for each in self.parameters if each.grad is not None]
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(grad.float()) for _, grad in found]))
         self._kept = [each.detach().clone() for each in self.parameters]

@@ -48,7 +48,7 @@ class FreeLB(Ascending):
             last = done == self.steps - 1
             delta.requires_grad_(not last)
             loss = passes.forward(delta)
-            passes.backward(loss / self.steps, last=last)
+            passes.backward(loss / self.steps)
             total = total + loss.detach() / self.steps
             if not last:
                 delta = self.next(delta, passes, ball)

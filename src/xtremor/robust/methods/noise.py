@@ -44,9 +44,9 @@ class RandomNoise(Perturbed):
         """Accumulate the gradient of the loss averaged over the draws."""
         ball = passes.ball(self)
         total = passes.zeros().new_zeros(())
-        for done in range(self.draws):
+        for _ in range(self.draws):
             loss = passes.forward(ball.draw(cast("Distribution", self.distribution)))
-            passes.backward(loss / self.draws, last=done == self.draws - 1)
+            passes.backward(loss / self.draws)
             total = total + loss.detach() / self.draws
         return total
 

@@ -52,7 +52,7 @@ class PGD(Ascending):
         if self.clean:
             delta.requires_grad_(self.start == 0)
             before = passes.forward(delta if self.start == 0 else None)
-            passes.backward(self.clean * before, last=False)
+            passes.backward(self.clean * before)
             if self.start == 0:
                 delta = ball.ascend(delta, ball.direction(passes.left(delta)), self.length(ball.radius))
                 todo -= 1
@@ -94,7 +94,7 @@ class FGM(Perturbed):
         ball = passes.ball(self)
         delta = passes.zeros().requires_grad_()
         clean = passes.forward(delta)
-        passes.backward(clean, last=False)
+        passes.backward(clean)
         moved = ball.ascend(delta, ball.direction(passes.left(delta)), ball.radius)
         loss = passes.forward(moved)
         passes.backward(loss)
