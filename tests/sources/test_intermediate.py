@@ -186,6 +186,13 @@ def test_labels_of_social_iqa_that_do_not_fit(labels: str | None, said: str, tmp
         read(tmp_path, "siqa", "dev")
 
 
+def test_white_space_around_labels_of_social_iqa_does_not_count(tmp_path: Path) -> None:
+    path = write(tmp_path, "siqa") / "siqa/dev-labels.lst"
+    before = [each.label for each in read(tmp_path, "siqa", "dev")]
+    path.write_text("".join(f" {line}\x1d\n" for line in path.read_text().split()))
+    assert [each.label for each in read(tmp_path, "siqa", "dev")] == before
+
+
 def test_an_ending_of_hellaswag_continues_ctx_b(tmp_path: Path) -> None:
     found = read(write(tmp_path, "hellaswag"), "hellaswag", "dev")
     assert (found[0].context, found[0].question, found[0].choices[1]) == ("ba de 0.", "", "he fo 1.")

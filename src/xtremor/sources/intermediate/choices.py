@@ -91,9 +91,11 @@ def _labels_apart(path: Path, rows: TextFile, count: int) -> list[int]:
     labels = TextFile(path)
     found = []
     for number, line in labels.lines():
-        if line.strip() not in ("1", "2", "3"):
+        # int() does not take all that strip() takes off (U+001D).
+        label = line.strip()
+        if label not in ("1", "2", "3"):
             raise UserError(f"{labels.name}, line {number}: '{line[:40]}' is no label; expected 1, 2 or 3")
-        found.append(int(line) - 1)
+        found.append(int(label) - 1)
     if len(found) != count:
         raise UserError(f"{labels.name} has {len(found):,} labels, {rows.name} {count:,} rows; expected as many")
     return found
