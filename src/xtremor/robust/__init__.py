@@ -6,7 +6,13 @@ package imports no torch; a name does, when it is asked for.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xtremor.robust.methods import *  # noqa: F403
+    from xtremor.robust.own_loop import Robust as Robust
+    from xtremor.robust.trainer import RobustMixin as RobustMixin
+    from xtremor.robust.trainer import RobustTrainer as RobustTrainer
 
 _OWN = {"Robust": "own_loop", "RobustMixin": "trainer", "RobustTrainer": "trainer"}
 
@@ -20,3 +26,9 @@ def __getattr__(name: str) -> Any:
     if name in methods.__all__:
         return getattr(methods, name)
     raise AttributeError(f"module 'xtremor.robust' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    from xtremor.robust import methods
+
+    return sorted([*_OWN, *methods.__all__])
