@@ -146,6 +146,9 @@ class TrainOptions:
     clip: Annotated[float, Parameter(help="Largest gradient norm of an update.")] = 1.0
     freeze_embeddings: Annotated[bool, Parameter(negative=(), help="Keep the word embeddings as they are.")] = False
     precision: Annotated[str, Parameter(help="fp32 or bf16.")] = "fp32"
+    no_packing: Annotated[
+        bool, Parameter(negative=(), help="Pad the rows of a batch to the longest, as is done for XLM and DeBERTa.")
+    ] = False
     l2_sp: Annotated[
         float | None,
         Parameter(group=DRIFT, help="Alpha of L2-SP: the encoder is pulled back to its pretrained weights."),
@@ -190,6 +193,7 @@ class TrainOptions:
         check_threads(self.threads)
         shared = ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
         own = {name: getattr(self, name) for name in (*shared, "fresh_pooler")}
+        own["packing"] = not self.no_packing
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)
             own[name] = getattr(card.defaults, name) if value is None else value

@@ -74,7 +74,7 @@ class Embedder:
         hidden = read is not None or self.embedding.layer not in (None, self.layers)
         found = forward_rows(
             self.model, rows, pad, self.device, read or self._read, shares(rows, on_share),
-            model_inputs=_with_hidden_states if hidden else dict,
+            model_inputs=_with_hidden_states if hidden else dict, pack=not hidden,
         )  # fmt: skip
         return found[places]
 

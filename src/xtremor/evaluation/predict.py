@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from xtremor.encoders.packing import packed
 from xtremor.tasks.features import as_rows
 from xtremor.training.batches import length_sorted
 from xtremor.training.ragged import PaddedView, Ragged, padded_view
@@ -27,6 +28,7 @@ def forward_batches(
     on_batch: Callable[[int], None] | None = None,
     batch_size: int | None = None,
     model_inputs: Callable[[dict[str, Tensor]], dict[str, Tensor]] = as_rows,
+    pack: bool = True,
 ) -> None:
     """Run a model in evaluation mode over all rows.
 
@@ -39,6 +41,8 @@ def forward_batches(
         on_batch: told the number of real tokens done after every batch.
         batch_size: rows in a forward pass; by default as many as fit the budget of tokens.
         model_inputs: as a category has it.
+        pack: compute real tokens only, where the architecture allows it; the hidden states of inner layers are then
+            packed, too.
     """
     training = model.training
     model.eval()
@@ -48,11 +52,12 @@ def forward_batches(
         else:
             order = np.argsort(-rows.lengths, kind="stable")
             batches = iter(np.split(order, range(batch_size, len(order), batch_size)))
-        for batch in batches:
-            view = padded_view(rows.take(batch), pad_token, device)
-            take(batch, view, model(**model_inputs(view.inputs)))
-            if on_batch is not None:
-                on_batch(int(rows.lengths[batch].sum()))
+        with packed(model, pack):
+            for batch in batches:
+                view = padded_view(rows.take(batch), pad_token, device)
+                take(batch, view, model(**model_inputs(view.inputs)))
+                if on_batch is not None:
+                    on_batch(int(rows.lengths[batch].sum()))
     finally:
         model.train(training)
 
@@ -66,12 +71,13 @@ def forward_rows(
     on_batch: Callable[[int], None] | None = None,
     batch_size: int | None = None,
     model_inputs: Callable[[dict[str, Tensor]], dict[str, Tensor]] = as_rows,
+    pack: bool = True,
 ) -> np.ndarray:
     """What ``read`` keeps of each row.
 
     Args:
         read: (outputs, attention_mask (B, L)) -> (B, ...).
-        model, rows, pad_token, device, on_batch, batch_size, model_inputs: see `forward_batches`.
+        model, rows, pad_token, device, on_batch, batch_size, model_inputs, pack: see `forward_batches`.
 
     Returns:
         (N, ...) float32, in the order of ``rows``.
@@ -85,7 +91,7 @@ def forward_rows(
             found = np.zeros((len(rows), *kept.shape[1:]), dtype=np.float32)
         found[batch] = kept
 
-    forward_batches(model, rows, pad_token, device, take, on_batch, batch_size, model_inputs)
+    forward_batches(model, rows, pad_token, device, take, on_batch, batch_size, model_inputs, pack)
     return np.zeros((0, 0), dtype=np.float32) if found is None else found
 
 

@@ -148,7 +148,7 @@ class AtDepth:
             output = self._hidden(module, *args, **kwargs)
             hidden = first(output)
             if delta is not None:
-                hidden = hidden + self.segments.pad(delta.to(hidden.dtype), hidden.shape[1])
+                hidden = self.segments.shifted(hidden, delta)
             return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
 
         module = self.model.get_submodule(self.depth.module)

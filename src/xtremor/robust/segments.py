@@ -63,6 +63,18 @@ class Segments:
         """(B, L, H) -> (T, H): the real tokens of a padded tensor."""
         return padded.flatten(0, 1).index_select(0, self.positions(padded.shape[1]))
 
+    def real(self, hidden: Tensor) -> Tensor:
+        """(T, H): the real tokens of hidden states that are padded, (B, L, H), or packed, (1, T, H)."""
+        return hidden[0] if self._packed(hidden) else self.unpad(hidden)
+
+    def shifted(self, hidden: Tensor, delta: Tensor) -> Tensor:
+        """Padded or packed hidden states with ``delta`` (T, H) added at the real tokens."""
+        moved = delta.to(hidden.dtype)
+        return hidden + (moved.unsqueeze(0) if self._packed(hidden) else self.pad(moved, hidden.shape[1]))
+
+    def _packed(self, hidden: Tensor) -> bool:
+        return hidden.shape[0] == 1 and self.count > 1
+
     def sum_to_tokens(self, values: Tensor) -> Tensor:
         """(T,) -> (T,): each token gets the sum over its row."""
         sums = values.new_zeros(self.count).index_add_(0, self.row_of_token, values)

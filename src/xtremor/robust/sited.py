@@ -59,7 +59,7 @@ class SitedModel:
                 call()
         finally:
             self.model.train(training)
-        return segments.unpad(seen[-1])
+        return segments.real(seen[-1])
 
     def _site(self) -> Site:
         if self.depth is not None:

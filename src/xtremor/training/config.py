@@ -41,6 +41,7 @@ class TrainSettings:
         clip: gradient norm that an update is clipped to.
         freeze_embeddings: keep the word-embedding table as it is.
         precision: ``fp32`` or ``bf16`` (autocast).
+        packing: compute real tokens only, where the architecture allows it; the same but for other dropout masks.
         controls: what holds the encoder near its pretraining.
         lora: adapters instead of the encoder's own matrices; None trains those.
         fresh_pooler: take nothing but the encoder's own tensors, as from an earlier stage, though it brings a pooler.
@@ -65,6 +66,7 @@ class TrainSettings:
     clip: float = 1.0
     freeze_embeddings: bool = False
     precision: str = "fp32"
+    packing: bool = True
     controls: Controls = field(default_factory=Controls)
     lora: LoraSettings | None = None
     fresh_pooler: bool = False
@@ -130,6 +132,8 @@ class TrainSettings:
     @staticmethod
     def from_dict(recorded: dict[str, Any]) -> TrainSettings:
         """The settings that `as_dict` recorded."""
+        # Runs from before there was packing were padded.
+        recorded = {"packing": False, **recorded}
         own = {each.name for each in fields(TrainSettings)} - {"method", "controls", "lora", "embedding"}
         controls = {name: recorded[name] for name in Controls.names() if name in recorded}
         vectors = {each.name: recorded[each.name] for each in fields(Embedding) if each.name in recorded}

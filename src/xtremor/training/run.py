@@ -283,6 +283,7 @@ def fit(
     keep_state: bool,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
+    from xtremor.encoders.packing import packed
     from xtremor.training.adapt import Adaptation, frozen_names
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
@@ -296,17 +297,18 @@ def fit(
     model.to(accelerator.device)
     adaptation = Adaptation(model, settings, report.missing, frozen)
     model.train()
-    step = BatchStep(
-        model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
-        accelerator, full.weight, prepared.tokenizer.all_special_ids,
-    )  # fmt: skip
-    # Not before: what is refused up to here leaves no folder behind.
-    folder.claim(identity)
     draws = prepared.draws
-    order = None if draws is None else draws.order(settings.batch_size, settings.seed)
-    probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
-    loop = Loop(step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order, probed)
-    totals = loop.run(save_last=keep_state)
+    with packed(model, settings.packing) as packs:
+        step = BatchStep(
+            model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
+            accelerator, full.weight, prepared.tokenizer.all_special_ids,
+        )  # fmt: skip
+        # Not before: what is refused up to here leaves no folder behind.
+        folder.claim(identity)
+        order = None if draws is None else draws.order(settings.batch_size, settings.seed)
+        probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
+        loop = Loop(step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order, probed)
+        totals = loop.run(save_last=keep_state)
     held = adaptation.finish()
     full.to(accelerator.device)
     expand(model, full, table)
@@ -315,6 +317,7 @@ def fit(
         "task": prepared.card.name,
         "category": prepared.card.category,
         "texts": prepared.texts,
+        "packed": packs,
         "site_unit": step.unit,
         **held,
         **({} if draws is None else {"substitution": draws.record}),

@@ -172,6 +172,7 @@ def _fit(
     checkpoint_seconds: float,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
+    from xtremor.encoders.packing import packed
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
 
@@ -182,12 +183,13 @@ def _fit(
     full, table = compact(model, tokens, pad_token, not settings.freeze_embeddings)
     model.to(accelerator.device)
     model.train()
-    step = _mixed_step(settings, members, model, table, full, accelerator)
-    # Not before: what is refused up to here leaves no folder behind.
-    folder.claim(identity)
-    fresh = [f"models.{task}.{name}" for task, report in reports.items() for name in report.missing]
-    loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order)
-    totals = loop.run()
+    with packed(list(model.models.values()), settings.packing) as packs:
+        step = _mixed_step(settings, members, model, table, full, accelerator)
+        # Not before: what is refused up to here leaves no folder behind.
+        folder.claim(identity)
+        fresh = [f"models.{task}.{name}" for task, report in reports.items() for name in report.missing]
+        loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order)
+        totals = loop.run()
     full.to(accelerator.device)
     expand(model, full, table)
     # Some architectures keep the table beside the parts that were shared before.
@@ -198,6 +200,7 @@ def _fit(
         "task": settings.task,
         "category": CATEGORY,
         "texts": None,
+        "packed": packs,
         "tasks": [_entry(settings, member, order, step, place) for place, member in enumerate(members)],
         "sampling": mixing.as_dict(),
         "site_unit": step.steps[0].unit,

@@ -13,6 +13,7 @@ import torch
 from xtremor import computing, machine
 from xtremor.console import Progress, say
 from xtremor.encoders.fingerprint import folder_fingerprint
+from xtremor.encoders.packing import packed
 from xtremor.errors import UserError
 from xtremor.evaluation.attack import cells
 from xtremor.evaluation.attack.language import LanguageAttack, cells_of, passes_of
@@ -137,8 +138,9 @@ def _attack(
             # One unit a run, whatever languages are left to do.
             reader = LanguageAttack(victim, run.card, tokenizer, labels, scored.max_length, settings, output)
             reader.measure_unit(next(iter(examples.values())))
-            for language in dict.fromkeys(cell.language for cell in todo):
-                reader.attack(name, examples[language], progress)
+            with packed(model):
+                for language in dict.fromkeys(cell.language for cell in todo):
+                    reader.attack(name, examples[language], progress)
 
 
 def _special(tokenizer: Any) -> list[int]:

@@ -1,0 +1,175 @@
+"""Encoders that compute real tokens only: rows stand one after another, (1, T, H), between the first layer and the last.
+
+The embedding block still sees padded rows, so that positions and token types are the model's own; what it puts out is
+packed before the first layer, attention stays within rows, and what the last layer puts out is padded again with zeros,
+so that heads need not know. It is done by hooks and an attention function registered with transformers; what is packed
+travels as a keyword argument through the layers, so that nothing is kept between passes and checkpointed layers
+recompute the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface
+
+from xtremor.encoders.layers import layer_names
+
+# What `model_type` of a configuration may be: keyword arguments reach attention, and positions come before the layers.
+PACKABLE = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "modernbert")
+ATTENTION = "xtremor_real_tokens"
+ARGUMENT = "packed_rows"
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """Where the real tokens of a padded batch are.
+
+    Attributes:
+        lengths: real tokens of each row.
+        flat: (T,) int64, their places in the flattened batch (B * L).
+        shape: (B, L).
+    """
+
+    lengths: tuple[int, ...]
+    flat: Tensor
+    shape: tuple[int, int]
+
+    @staticmethod
+    def of(mask: Tensor) -> PackedRows:
+        """From an attention mask (B, L) of zeros and ones."""
+        flat = mask.flatten().nonzero().flatten()
+        return PackedRows(tuple(mask.sum(1).tolist()), flat, (mask.shape[0], mask.shape[1]))
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """(B, L, H) -> (1, T, H); what all rows share, (1, L, H), is given to each."""
+        if padded.shape[0] != self.shape[0]:
+            padded = padded.expand(self.shape[0], -1, -1)
+        return padded.flatten(0, 1)[self.flat].unsqueeze(0)
+
+    def pad(self, packed: Tensor) -> Tensor:
+        """(1, T, H) -> (B, L, H), zeros where there is no token."""
+        rows, width = self.shape
+        zeros = packed.new_zeros(rows * width, packed.shape[2])
+        return zeros.index_copy(0, self.flat, packed[0]).view(rows, width, -1)
+
+
+def can_pack(model: nn.Module) -> bool:
+    """Whether the encoder of a model is of an architecture that can be packed."""
+    return getattr(getattr(model, "config", None), "model_type", None) in PACKABLE
+
+
+@contextlib.contextmanager
+def packed(models: nn.Module | Sequence[nn.Module], wanted: bool = True) -> Iterator[bool]:
+    """Within the context the encoder of a transformers model computes real tokens only, if it can.
+
+    Args:
+        models: one, or several with the same layers; called with an ``attention_mask``. Other architectures stay as
+            they are.
+        wanted: False changes nothing.
+
+    Yields:
+        whether it is packed.
+    """
+    given: list[Any] = [models] if isinstance(models, nn.Module) else list(models)
+    if not (wanted and all(can_pack(model) for model in given)):
+        yield False
+        return
+    before = [model.config._attn_implementation for model in given]
+    if ATTENTION in before:
+        yield True
+        return
+    AttentionInterface.register(ATTENTION, attention)
+    handles = _hooks(given)
+    try:
+        for model in given:
+            model.config._attn_implementation = ATTENTION
+        yield True
+    finally:
+        for model, name in zip(given, before, strict=True):
+            model.config._attn_implementation = name
+        for handle in handles:
+            handle.remove()
+
+
+def _hooks(models: Sequence[nn.Module]) -> list[Any]:
+    names = layer_names(models[0])
+    assert names is not None
+    layers = [models[0].get_submodule(name) for (name,) in names]
+
+    def begin(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> Any:
+        mask = kwargs.get("attention_mask", args[1] if len(args) > 1 else None)
+        if mask is None:
+            raise ValueError("a packed encoder needs an attention_mask")
+        return args, {**kwargs, ARGUMENT: PackedRows.of(mask)}
+
+    def pack(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> Any:
+        rows: PackedRows = kwargs[ARGUMENT]
+        if module is layers[0]:
+            args = (rows.pack(args[0]), *args[1:])
+        # ModernBERT hands positions, (1, L, D) each, to every layer.
+        positions = kwargs.get("position_embeddings")
+        if positions is not None:
+            kwargs = {**kwargs, "position_embeddings": tuple(rows.pack(each) for each in positions)}
+        return args, kwargs
+
+    def pad(module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
+        rows: PackedRows = kwargs[ARGUMENT]
+        return (rows.pad(output[0]), *output[1:]) if isinstance(output, tuple) else rows.pad(output)
+
+    backbones: list[Any] = [getattr(model, "base_model", model) for model in models]
+    handles = [backbone.register_forward_pre_hook(begin, with_kwargs=True) for backbone in backbones]
+    handles += [layer.register_forward_pre_hook(pack, with_kwargs=True) for layer in layers]
+    return [*handles, layers[-1].register_forward_hook(pad, with_kwargs=True)]
+
+
+def attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Attention of every row to itself, as transformers' attention functions are called.
+
+    Args:
+        query, key, value: (1, heads, T, D).
+        attention_mask: None; rows have no padding.
+        dropout, scaling: of the attention.
+        sliding_window: a token attends to those nearer than this.
+
+    Returns:
+        (1, T, heads, D), and no weights.
+    """
+    rows: PackedRows | None = kwargs.get(ARGUMENT)
+    if rows is None:
+        raise RuntimeError("attention within rows was asked for, but the rows were not packed")
+    parts = []
+    begin = 0
+    for length in rows.lengths:
+        cut = slice(begin, begin + length)
+        near = None if sliding_window is None else _near(length, sliding_window, query.device)
+        parts.append(
+            nn.functional.scaled_dot_product_attention(
+                query[:, :, cut], key[:, :, cut], value[:, :, cut], near, dropout, scale=scaling
+            )
+        )
+        begin += length
+    return torch.cat(parts, dim=2).transpose(1, 2), None
+
+
+def _near(length: int, window: int, device: torch.device) -> Tensor | None:
+    """(L, L) bool: pairs nearer than ``window``; None where all are."""
+    if length <= window:
+        return None
+    place = torch.arange(length, device=device)
+    return (place[:, None] - place[None, :]).abs() < window
