@@ -14,7 +14,7 @@ XCOPA = TaskCard(
     labels=("0", "1"),
     metric="accuracy",
     train="Social IQa, 33,410 English questions with three answers (split siqa), then COPA, 400 (split train)",
-    licence="CC BY 4.0; COPA: BSD 2-clause; Social IQa: by its authors' terms",
+    licence="CC BY 4.0; COPA: BSD 2-clause; Social IQa: none that we could find stated",
     citation=(
         "Ponti et al. 2020, XCOPA: A Multilingual Dataset for Causal Commonsense Reasoning, EMNLP (arXiv "
         "2005.00333); training sets: Sap et al. 2019 (arXiv 1904.09728) and Roemmele, Bejan and Gordon 2011"
