@@ -23,8 +23,8 @@ XCOPA = TaskCard(
     splits=("test", "dev"),
     notes=(
         "Upstream's field `question` is wrong in part of the rows (Thai: 250 of 500 test rows say effect where cause "
-        "is right; Turkish 51, Swahili 37, Italian 4, Indonesian 4). It is repaired from a clean language by row "
-        "number; the option upstream_question keeps it. Scores from the field as it is are lower.",
+        "is right; Turkish 51, Swahili 37, Italian 4, Indonesian 4). It is repaired from a clean language by idx; "
+        "`xtremor evaluate --upstream-question` keeps it.",
         "COPA's 400 rows alone leave encoders near the 50 of guessing: such scores show nothing.",
         "Training on Social IQa first makes this a two-stage task in XTREME-R itself.",
         "English is not among the scored languages.",
