@@ -4,7 +4,8 @@ The table (data/languages.csv) holds the 50 languages of XTREME-R and those furt
 data has. Its facts:
 
 * resource classes 0 to 5: Joshi et al. 2020, The State and Fate of Linguistic Diversity and Inclusion in the
-  NLP World (arXiv 2004.09095); empty where we could not establish the class (Norwegian Bokmål).
+  NLP World (arXiv 2004.09095). Empty for Norwegian Bokmål: the published list has it in class 1, because corpora
+  named "Norwegian" do not count for it there, and a class of low resources would say the contrary of what it is for.
 * pretraining: the language lists of multilingual BERT and of XLM-R (Conneau et al. 2020, arXiv 1911.02116,
   whose appendix also gives the GiB of text). multilingual-e5 is listed as XLM-R: it has XLM-R's vocabulary and
   starts from XLM-R or, in the small size, from a multilingual MiniLM that was distilled from it.

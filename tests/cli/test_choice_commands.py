@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,29 @@ def test_evaluated_again_submitted_and_scored_it_has_its_own_scores(run: Path, d
     assert call(["score", str(tmp_path / "out"), "--gold", str(data), "--output", str(tmp_path / "scored.json")]) == 0
     found = read_json(tmp_path / "scored.json")["tasks"]["xcopa"]["languages"]
     assert {code: cell["score"] for code, cell in found.items()} == {code: cell["score"] for code, cell in own.items()}
+
+
+def test_the_question_of_upstream_is_kept_on_request(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    path = tmp_path / "data" / "xcopa" / "sw" / "test.sw.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows[0]["question"] = {"cause": "effect", "effect": "cause"}[rows[0]["question"]]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    scored = ["evaluate", str(run), "--data", str(tmp_path / "data"), "--languages", "sw", "--threads", "1", "--output"]
+    told = []
+    for name, more in (("repaired", ()), ("kept", ("--upstream-question",))):
+        assert call([*scored, str(tmp_path / name), *more]) == 0
+        scores = read_json(tmp_path / name / "scores.json")
+        told.append((" ".join(map(str, scores["data"]["notes"])), scores["selection"].get("upstream_question")))
+    assert "was wrong in 1 of" in told[0][0] and "kept as it is" in told[1][0]
+    assert [each for _, each in told] == [None, True]
+    capsys.readouterr()
+    assert call([*scored, str(tmp_path / "x"), "--task", "siqa", "--upstream-question"]) == 2
+    assert (
+        "--upstream-question is about the field 'question' of xcopa; leave it out for siqa" in capsys.readouterr().err
+    )
 
 
 def test_killed_and_resumed_it_is_the_same_run(data: Path, tiny_encoder: Path, tmp_path: Path) -> None:

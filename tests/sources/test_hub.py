@@ -11,8 +11,10 @@ import pytest
 from helpers.official import LANGUAGES, choice_rows, files, small_card, write
 
 from xtremor.errors import UserError
+from xtremor.languages import lookup
 from xtremor.sources import open_source
-from xtremor.sources.hub import HubSource
+from xtremor.sources.base import RetrievalSource
+from xtremor.sources.hub import HubSource, open_hub
 from xtremor.sources.hub.published import TYDIQA_LANGUAGES
 from xtremor.tasks.cards import card
 
@@ -82,6 +84,11 @@ def hub(folder: Path, task: str) -> Path:
         elif task == "xquad":
             rows = squad_rows(data[f"xquad/xquad.{language}.json"])
             put(folder, f"google/xquad/xquad.{language}/validation-00000-of-00001.parquet", rows)
+        elif task == "tatoeba":
+            code = lookup(language).tatoeba_code
+            sides = [data[f"tatoeba/tatoeba.{code}-eng.{side}"].splitlines(keepends=True) for side in (code, "eng")]
+            rows = [{"source_sentence": a, "target_sentence": b} for a, b in zip(*sides, strict=True)]
+            put(folder, f"google/xtreme/tatoeba.{code}/validation-00000-of-00001.parquet", rows)
         elif task == "mlqa":
             rows = squad_rows(data[f"mlqa/MLQA_V1/test/test-context-{language}-question-{language}.json"])
             put(folder, f"facebook/mlqa/mlqa.{language}.{language}/test-00000-of-00001.parquet", rows)
@@ -103,6 +110,26 @@ def test_rows_are_those_of_the_official_files(task: str, tmp_path: Path) -> None
     for language in source.languages("test"):
         assert source.examples("test", language) == official.examples("test", language)
     assert source.record().source.startswith("Hugging Face hub, ") and "/" in source.record().source
+
+
+def test_tatoeba_has_the_queries_and_candidates_of_the_original_files(tmp_path: Path) -> None:
+    source = open_hub(small_card("tatoeba"), hub(tmp_path / "hub", "tatoeba"))
+    official = open_source(small_card("tatoeba"), write(tmp_path / "disk", "tatoeba"))
+    assert isinstance(source, RetrievalSource) and isinstance(official, RetrievalSource)
+    for language in LANGUAGES["tatoeba"]:
+        assert source.examples("test", language) == official.examples("test", language)
+        assert source.candidates("test", language) == official.candidates("test", language)
+    assert source.record().source == "Hugging Face hub, google/xtreme" and not source.record().notes
+
+
+def test_languages_of_tatoeba_that_the_hub_lacks_are_said(tmp_path: Path) -> None:
+    source = open_hub(card("tatoeba"), hub(tmp_path, "tatoeba"))
+    assert len(source.languages("test")) == 36
+    source.examples("test", "jv")
+    assert "the hub has no test file for az, lt, pl, ro, uk" in source.record().notes
+    with pytest.raises(UserError, match="the hub has no test in pl that can be read; it has af, ar, bg"):
+        source.examples("test", "pl")
+    assert "az, lt, pl, ro and uk are missing there" in card("tatoeba").hub[0]
 
 
 def test_questions_of_mlqa_and_tydiqa(tmp_path: Path) -> None:
@@ -200,9 +227,9 @@ def test_without_a_network_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch, 
         source.examples("test", "de")
 
 
-def test_retrieval_is_not_read_from_the_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_most_retrieval_is_not_read_from_the_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    for task in ("tatoeba", "lareqa", "mewslix", "bucc2018"):
+    for task in ("lareqa", "mewslix", "bucc2018"):
         with pytest.raises(UserError, match=f"task {task} is not read from the hub"):
             open_source(card(task), Path("hub"))
     with pytest.raises(UserError, match="generalized setting is read from the official files"):

@@ -207,6 +207,21 @@ def test_missing_languages_are_named_together_with_those_that_are_there(data: Pa
         source.examples("test", "th")
 
 
+def test_dev_is_pointed_at_where_it_has_the_files_that_the_test_lacks(data: Path) -> None:
+    source = open_official(XNLI, data)
+    (data / "xnli" / "test-sw.tsv").unlink()
+    with pytest.raises(
+        UserError, match=r"lacks test-sw\.tsv; add what is missing, score --split dev, .*, or name only"
+    ):
+        source.require("test", ["sw"])
+    for path in (data / "xnli").glob("test-*"):
+        path.unlink()
+    with pytest.raises(UserError, match=r"no test file at all, so score --split dev, whose files are there$"):
+        source.require("test", ["de", "sw"])
+    with pytest.raises(UserError, match=r"no test file at all, so download the task again$"):
+        source.require("test", ["de", "th"])
+
+
 def test_a_missing_training_set_and_a_split_without_files(data: Path) -> None:
     (data / "xnli" / "train-en.tsv").unlink()
     for path in (data / "xnli").glob("dev-*"):

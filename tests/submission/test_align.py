@@ -82,6 +82,16 @@ def test_choices_and_indices(tmp_path: Path) -> None:
     assert align(card("tatoeba"), write(tmp_path, "a.tsv", "0\n1\n"), gold).predicted == ["0", "1"]
 
 
+def test_a_byte_order_mark_is_told_because_the_evaluator_counts_it(tmp_path: Path) -> None:
+    gold = Gold("gold", ["0", "1"], ["a", "b"])
+    (note,) = align(card("pawsx"), write(tmp_path, "a.tsv", "\ufeff0\n1\n"), gold).notes
+    assert note == "a byte order mark was dropped; the official evaluator counts it as part of the first line"
+    asked = Gold("gold", [("x",)], ["a"], ["q"])
+    (note,) = align(card("xquad"), write(tmp_path, "a.json", '\ufeff{"q": "x"}'), asked).notes
+    assert note.endswith("the official evaluator cannot read such a file")
+    assert align(card("pawsx"), write(tmp_path, "a.tsv", "0\n1\n"), gold).notes == []
+
+
 def test_a_row_beyond_the_end(tmp_path: Path) -> None:
     path = write(tmp_path, "test-sw.tsv", "1\n2\n")
     with pytest.raises(UserError, match="line 2: there is no row 2; expected a row from 0 to 1"):

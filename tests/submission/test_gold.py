@@ -94,6 +94,7 @@ NO_LABELS = [
     ("panx", "test-sw.tsv", "Nairobi\nni\n", "unknown tag 'Nairobi'"),
     ("panx", "test-sw.tsv", "Nairobi\nni\n", "can be had from the published WikiANN splits"),
     ("xquad", "test-de.json", squad([("q", [], None)]), "the question 'q' has no gold answer"),
+    ("xquad", "test-de.json", squad([("q", [""], None), ("r", [""], None)]), "every gold answer is empty"),
     ("mewslix", "test-ta.json", '{"a": []}', "query 'a' has no gold id"),
     ("xquad", "test-de.json", '{"a": "x"}', "are PREDICTIONS and --gold swapped?"),
     ("xquad", "test-de.json", '{"data": [{"paragraphs": [{}]}]}', "paragraph 1 has no list 'qas'"),

@@ -51,6 +51,8 @@ def test_labels(content: str, expected: list[str], tmp_path: Path) -> None:
         (b"neutral\n\xff\n", "line 2: byte 0xff at offset 8"),
         ("neutral\n".encode("utf-16"), "UTF-16"),
         ("neutral\u2028neutral\n", r"'neutral\u2028neutral'"),
+        ("0\n1\n2\n", "neutral; a number alone does not tell, because systems number the classes"),
+        ("neutral\rneutral\r", "its lines end in a carriage return alone"),
     ],
 )  # fmt: skip
 def test_labels_refused(content: str | bytes, message: str, tmp_path: Path) -> None:
@@ -103,10 +105,15 @@ def test_sentences_are_those_of_a_reader_that_goes_line_by_line(lines: list[str]
 
 
 def test_indices(tmp_path: Path) -> None:
-    assert read_indices(write(tmp_path, "3\n007\n0")) == ["3", "7", "0"]
+    assert read_indices(write(tmp_path, "3\n70\n0")) == ["3", "70", "0"]
     for wrong in ("-1", "1.0", "x", "", "²", "9" * 12):
         with pytest.raises(UserError, match="line 2: "):
             read_indices(write(tmp_path, f"1\n{wrong}\n1\n"))
+
+
+def test_zeros_before_a_number_are_refused_because_the_evaluator_compares_text(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"line 1: '007' is no row number; .*without zeros before it"):
+        read_indices(write(tmp_path, "007\n"))
 
 
 def test_pairs(tmp_path: Path) -> None:

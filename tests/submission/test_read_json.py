@@ -34,9 +34,9 @@ def test_rankings_and_choices(tmp_path: Path) -> None:
 
 
 REFUSED: list[tuple[Callable[[Path], Any], str, str]] = [
-    (read_answers, '{\n "a": "x",\n "a": "y"\n}', "line 3: 'a' occurs twice in one object"),
-    (read_answers, '{\n "ä": "x",\n\n "\\u00e4": "y"\n}', "line 4: 'ä' occurs twice"),
-    (read_answers, '{"data": {"a": "x", "a": "x"}}', "line 1: 'a' occurs twice"),
+    (read_answers, '{\n "a": "x",\n "a": "y"\n}', "line 3: 'a' stands twice in one object"),
+    (read_answers, '{\n "ä": "x",\n\n "\\u00e4": "y"\n}', "line 4: 'ä' stands twice"),
+    (read_answers, '{"data": {"a": "x", "a": "x"}}', "line 1: 'a' stands twice"),
     (read_answers, '{"a": "x",\n "b": }', "line 2, column 7: no valid JSON"),
     (read_answers, '{"a": "x"', "line 1, column 10: no valid JSON"),
     (read_answers, '{\n"a": 5}', "line 2: the answer to id 'a' is a whole number; expected a string"),
@@ -46,17 +46,18 @@ REFUSED: list[tuple[Callable[[Path], Any], str, str]] = [
     (read_answers, '["x"]', "holds a list; expected one object {id: answer text}"),
     (read_answers, "{}", "holds no prediction"),
     (read_answers, '{"data": []}', "are PREDICTIONS and --gold swapped?"),
-    (read_answers, "[" * 100_000, "nests too deeply"),
+    (read_answers, "[" * 100_000, "it nests too deeply"),
     (read_answers, '{"a": ' + "9" * 5000 + "}", "a number too long"),
     (read_rankings, '{"a": "Q1"}', "the ranking of id 'a' is a string; expected a list of ids"),
     (read_rankings, '{"a": ["Q1", 2]}', "the ranking of id 'a' holds a whole number"),
     (read_rankings, '{"a": [null]}', "the ranking of id 'a' holds null"),
-    (read_rankings, '{"a": [], "a": []}', "'a' occurs twice"),
+    (read_rankings, '{"a": [], "a": []}', "'a' stands twice"),
+    (read_rankings, '{"data": {"a": ["Q1"]}}', "the ranking of id 'data' is an object; expected a list of ids"),
     (read_choices, '{"label": 1}\n\n{"label": 1}', "line 2"),
     (read_choices, '{"label": 1}\n{"label": 2}', "line 2: there is no choice 2; expected a number from 0 to 1"),
     (read_choices, '{"label": "1"}', "line 1: the label '1' is a string"),
     (read_choices, '{"label": true}', "the label True is true or false"),
-    (read_choices, '{"label": 0, "label": 1}', "line 1: 'label' occurs twice"),
+    (read_choices, '{"label": 0, "label": 1}', "line 1: 'label' stands twice"),
     (read_choices, "0\n", "line 1: '0' has no label"),
 ]
 

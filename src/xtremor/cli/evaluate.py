@@ -40,6 +40,9 @@ def evaluate(
     label: Annotated[str | None, Parameter(help="Label column, where not as in training.")] = None,
     choices: Annotated[str | None, Parameter(help="Columns of multiple choice, where not as in training.")] = None,
     generalized: Annotated[bool, Parameter(negative=(), help=GENERALIZED_HELP)] = False,
+    upstream_question: Annotated[
+        bool, Parameter(negative=(), help="xcopa: keep the field `question` as published, wrong in part of the rows.")
+    ] = False,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
     scoring: ScoringOptions = DEFAULTS[1],
@@ -54,7 +57,7 @@ def evaluate(
     record = RunFolder(run).read_record()
     refuse_several(record, run)
     columns = {"text": text, "text_pair": text_pair, "label": label, "choices": choices}
-    card, source = open_recorded(record, data, columns, generalized, task)
+    card, source = open_recorded(record, data, columns, generalized, task, upstream_question)
     length = record["training"]["max_length"]
     settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
     _print(evaluate_run(run, source, card, settings, threads, output), json_)

@@ -154,6 +154,7 @@ def open_recorded(
     columns: dict[str, str | None],
     generalized: bool,
     task: str | None = None,
+    upstream_question: bool = False,
 ) -> tuple[TaskCard, Source]:
     """The card and source of a run's task, from ``run.json``.
 
@@ -164,8 +165,11 @@ def open_recorded(
             as in training.
         generalized: as ``--generalized``.
         task: a built-in task in place of the run's.
+        upstream_question: as ``--upstream-question``.
     """
     chosen = task or record["task"]
+    if upstream_question:
+        return _open_upstream(chosen, data, generalized)
     if task is not None or record.get("own") is None:
         for name, column in columns.items():
             if column is not None:
@@ -179,6 +183,19 @@ def open_recorded(
     named = Named(columns["text"], columns["text_pair"], columns["label"], choices)
     source = recorded_source(record["own"], data, named)
     return source.task.card(), source
+
+
+def _open_upstream(task: str, data: Path | None, generalized: bool) -> tuple[TaskCard, Source]:
+    """XCOPA with the field ``question`` as published."""
+    from xtremor.sources import open_source
+    from xtremor.tasks.cards import card
+
+    if task.casefold() != "xcopa" or generalized:
+        raise UserError(
+            f"--upstream-question is about the field 'question' of xcopa; leave it out for {task}"
+            f"{' --generalized' if generalized else ''}"
+        )
+    return card(task), open_source(card(task), data, upstream_question=True)
 
 
 @Parameter(name="*", group=SCORING)

@@ -270,6 +270,8 @@ def selection(settings: EvaluationSettings, source: Source) -> dict[str, Any]:
         chosen["files"] = source.scored_files()
     if isinstance(source, GeneralizedSource):
         chosen["generalized"] = True
+    if getattr(source, "upstream_question", False):
+        chosen["upstream_question"] = True
     return chosen
 
 

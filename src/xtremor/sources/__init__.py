@@ -53,9 +53,9 @@ def open_source(card: TaskCard, data: Path | None = None, **settings: Any) -> So
         if data == HUB and not data.exists():
             if generalized:
                 raise UserError("the generalized setting is read from the official files alone; name them with --data")
-            from xtremor.sources.hub import HubSource
+            from xtremor.sources.hub import open_hub
 
-            return HubSource(card, **settings)
+            return open_hub(card, **settings)
         if generalized:
             return _generalized(card, data, settings)
         return open_official(card, data, **settings)

@@ -7,6 +7,7 @@ loses the first), NaN and infinities, and strings with half a surrogate pair, wh
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NoReturn, TypeVar
 
@@ -18,11 +19,11 @@ _KINDS = {dict: "an object", list: "a list", str: "a string", int: "a whole numb
 
 
 class RepeatedKey(ValueError):
-    """A key stands twice in one object."""
+    """A key stands ``times`` times in one object."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__(f"the key '{key[:40]}' stands twice in one object")
-        self.key = key
+    def __init__(self, key: str, times: int) -> None:
+        super().__init__(f"the key '{key[:40]}' stands {times} times in one object")
+        self.key, self.times = key, times
 
 
 class NoNumber(ValueError):
@@ -44,16 +45,55 @@ def loads(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
 
 
-def parse(text: str, where: str) -> Any:
-    """Parse one JSON document; ``where`` begins the message of a UserError."""
+def parse(text: str, where: str, line: int | None = None) -> Any:
+    """Parse one JSON document.
+
+    Args:
+        text: the document.
+        where: the file, which begins the message of a UserError.
+        line: of the file, where the text is that line alone.
+
+    Raises:
+        UserError: the text is not strict JSON; its place is named, of a key that stands twice the second one.
+    """
+    place = where if line is None else f"{where}, line {line}"
     try:
         return loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(f"{where} is no JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
-    except RecursionError as error:
-        raise UserError(f"{where} is no usable JSON: its lists or objects are nested too deeply") from error
-    except ValueError as error:
-        raise UserError(f"{where} is no usable JSON: {error}") from error
+        at = f"line {line or error.lineno}, column {error.colno}"
+        raise UserError(f"{where}, {at}: no valid JSON ({error.msg}); write it again with a JSON library") from error
+    except RepeatedKey as error:
+        place += _line_of_second(text, error) if line is None else ""
+        raise UserError(
+            f"{place}: '{error.key[:40]}' stands twice in one object; expected each key once, because a reader keeps "
+            "only one of them"
+        ) from error
+    except NoNumber as error:
+        raise UserError(f"{place} holds {error.name}, which is no JSON; write a number, a text or null") from error
+    except (RecursionError, ValueError) as error:
+        raise UserError(f"{place} is no usable JSON: it nests too deeply or holds a number too long to read") from error
+
+
+def line_of(text: str, key: str) -> str:
+    """``, line N`` of the first place of a key in ``text``; empty where it is spelt otherwise there."""
+    places = _places(text, key)
+    return _line(text, places[0]) if places else ""
+
+
+def _line_of_second(text: str, error: RepeatedKey) -> str:
+    """``, line N``; empty where other objects have the key too, so that it cannot be told which place is meant."""
+    places = _places(text, error.key)
+    return _line(text, places[1]) if len(places) == error.times else ""
+
+
+def _places(text: str, key: str) -> list[int]:
+    """Where a string stands as a key."""
+    spellings = "|".join({re.escape(json.dumps(key)), re.escape(json.dumps(key, ensure_ascii=False))})
+    return [each.start() for each in re.finditer(rf"(?:{spellings})\s*:", text)]
+
+
+def _line(text: str, at: int) -> str:
+    return f", line {text.count(chr(10), 0, at) + 1}"
 
 
 def read_json(file: TextFile) -> Any:
@@ -67,7 +107,7 @@ def read_json_lines(file: TextFile) -> Iterator[tuple[str, dict[str, Any]]]:
         where = f"{file.name}, line {number}"
         if not line.strip():
             raise UserError(f"{where} is empty; expected a JSON object: remove the line or restore its row")
-        value = parse(line, where)
+        value = parse(line, file.name, number)
         if not isinstance(value, dict):
             raise UserError(f"{where}: expected a JSON object, found {described(value)}")
         yield where, value
@@ -111,7 +151,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise RepeatedKey(key)
+                raise RepeatedKey(key, sum(each == key for each, _ in pairs))
             seen.add(key)
     return found
 

@@ -11,7 +11,7 @@ from xtremor.errors import UserError
 from xtremor.submission.gold import Gold
 from xtremor.submission.gold_labels import known_tags
 from xtremor.submission.layout import kind_of
-from xtremor.submission.read import Tags, count, read_indices, read_labels, read_pairs, read_tags, shown
+from xtremor.submission.read import Tags, count, has_mark, read_indices, read_labels, read_pairs, read_tags, shown
 from xtremor.submission.read_json import read_answers, read_choices, read_rankings
 from xtremor.tasks.base import TaskCard
 
@@ -43,6 +43,14 @@ def align(card: TaskCard, path: Path, gold: Gold) -> Aligned:
     Raises:
         UserError: the file is malformed or does not fit the gold.
     """
+    aligned = _aligned(card, path, gold)
+    if has_mark(path):
+        said = "cannot read such a file" if path.suffix == ".json" else "counts it as part of the first line"
+        aligned.notes.append(f"a byte order mark was dropped; the official evaluator {said}")
+    return aligned
+
+
+def _aligned(card: TaskCard, path: Path, gold: Gold) -> Aligned:
     kind = kind_of(card).name
     if kind == "tags":
         return _tags(card, path, gold)

@@ -107,6 +107,9 @@ def _answers(card: TaskCard, path: Path, language: str) -> _Columns:
             clusters.append(cluster)
     if not values:
         raise UserError(f"{path} holds no question; expected the form of SQuAD 1.1")
+    # One empty answer may be gold; a file of nothing else is what the official download leaves.
+    if len(values) > 1 and not any(map(any, values)):
+        raise _without_answers(f"{path}: every gold answer is empty", card)
     return values, clusters, ids
 
 
@@ -133,11 +136,15 @@ def _question(path: Path, question: Any, number: int, card: TaskCard) -> tuple[s
     answers = question.get("answers")
     texts = [each.get("text") if isinstance(each, dict) else None for each in answers or () if answers]
     if not texts or not all(isinstance(text, str) for text in texts):
-        raise UserError(
-            f"{path}: the question {shown(identity)} has no gold answer, so nothing can be scored against it: the "
-            f"official scripts strip the answers of the test files{_labels_at(card)}"
-        )
+        raise _without_answers(f"{path}: the question {shown(identity)} has no gold answer", card)
     return identity, tuple(str(text) for text in texts)
+
+
+def _without_answers(what: str, card: TaskCard) -> UserError:
+    return UserError(
+        f"{what}, so nothing can be scored against it: the official scripts strip the answers of the test "
+        f"files{_labels_at(card)}"
+    )
 
 
 def _rankings(card: TaskCard, path: Path, language: str) -> _Columns:

@@ -7,6 +7,7 @@ something else than was meant (labels that no task has, sentences of different l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from xtremor.errors import UserError, nearest
 from xtremor.sources.text import TextFile
 
 _BOM = "\ufeff"
+_ROW = re.compile("0|[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ def read_text(path: Path) -> str:
     return text
 
 
+def has_mark(path: Path) -> bool:
+    """Whether the file begins with a byte order mark, which is dropped here and counted by the evaluator."""
+    with path.open("rb") as file:
+        return file.read(3) == _BOM.encode()
+
+
 def read_lines(path: Path) -> list[str]:
     """Stripped lines; the end of the last line is optional."""
     lines = read_text(path).split("\n")
@@ -71,19 +79,19 @@ def read_labels(path: Path, known: Collection[str] = ()) -> list[str]:
 
 
 def read_indices(path: Path) -> list[str]:
-    """One 0-based row number a line, as text without leading zeros.
+    """One 0-based row number a line, as text.
 
     Raises:
-        UserError: a line that is no such number.
+        UserError: a line that is no such number, or has zeros before it (the evaluator compares them as text).
     """
-    found = []
-    for number, line in enumerate(read_lines(path), start=1):
-        if not (line.isascii() and line.isdigit() and len(line) < 10):
+    found = read_lines(path)
+    for number, line in enumerate(found, start=1):
+        if not _ROW.fullmatch(line):
+            zeros = ", without zeros before it" if line.isdigit() else ""
             raise UserError(
-                f"{path}, line {number}: {shown(line)} is no row number; expected one whole number a line, "
+                f"{path}, line {number}: {shown(line)} is no row number; expected one whole number a line{zeros}, "
                 "the 0-based row of the sentence that was found"
             )
-        found.append(str(int(line)))
     return found
 
 
@@ -139,6 +147,10 @@ def check_known(path: Path, labels: list[str], known: Collection[str], what: str
     hint = f"nearest: {close[0]}" if close else f"allowed: {', '.join(allowed)}"
     if "\t" in label:
         hint = f"several columns; expected the {what} alone"
+    elif "\r" in label:
+        hint = "its lines end in a carriage return alone; save it with \\n or \\r\\n"
+    elif label.isdigit() and not any(map(str.isdigit, allowed)):
+        hint += "; a number alone does not tell, because systems number the classes in different orders"
     elif number == 1:
         hint += "; the layout has no header line"
     raise UserError(f"{path}, line {number}: unknown {what} {shown(label)} ({hint})")

@@ -287,7 +287,7 @@ def test_questions_without_answers_are_answered(
     ("name", "content", "more", "message"),
     [
         ("a.json", squad("1", "1"), (), "the id '1' stands twice, and answers are keyed by it"),
-        ("a.json", "{", (), "is no JSON"),
+        ("a.json", "{", (), "no valid JSON"),
         ("a.json", squad(), (), "holds no question"),
         ("a.json", squad("1"), ("-o", "out.csv"), "answers are written as one JSON object; name a .json file"),
         ("a.csv", "text\nba\n", (), "a.csv is none; the model answers questions about paragraphs"),

@@ -68,7 +68,7 @@ def test_dev_questions_can_be_scored(tmp_path: Path) -> None:
         ('"answers"', '"answer"', "question 7 has no answers; expected a list.*xtremor predict"),
         ('"Where 7?"', '" "', "the question is empty"),
         ('"context"', '"contexts"', "paragraph 0: 'context' is missing"),
-        ("]}", "]", "no JSON"),
+        ("]}", "]", "no valid JSON"),
     ],
 )  # fmt: skip
 def test_what_is_refused(tmp_path: Path, before: str, after: str, message: str) -> None:

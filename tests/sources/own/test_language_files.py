@@ -77,7 +77,7 @@ def test_a_list_of_files(tmp_path: Path) -> None:
         (("zh-TW.csv", "zh-Hant-TW.csv"), "are both of the language"),
         (("german.csv",), "'german' is no language code"),
         (("dev.csv",), "'dev' looks like a split"),
-        (("README.md",), "holds no file of a language"),
+        (("README.md",), "holds no file of a language (left aside: README.md (no"),
         ((), "holds no file of a language; expected files such as sw.csv"),
     ],
 )

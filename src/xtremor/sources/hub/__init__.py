@@ -13,13 +13,13 @@ from typing import Any
 
 from xtremor.errors import UserError
 from xtremor.paths import cache_folder
-from xtremor.sources.base import DataRecord
+from xtremor.sources.base import DataRecord, RetrievalSource
 from xtremor.sources.hub.english import published_english
 from xtremor.sources.hub.parquet import find, read, revision
 from xtremor.sources.hub.published import Published, published
 from xtremor.sources.official import open_official, reader
 from xtremor.sources.official.folder import ENGLISH, OfficialSource
-from xtremor.tasks.base import TaskCard
+from xtremor.tasks.base import RetrievalExample, TaskCard
 
 # Read beside a language that was asked for: what tells clusters, and XCOPA's right questions.
 _REFERENCE = {"xcopa": "zh"}
@@ -78,6 +78,10 @@ class HubSource:
         inner = DataRecord("") if self._inner is None else self._inner.record()
         # A split that was fetched in part is not missing on the hub.
         notes = [note for note in inner.notes if not note.startswith("no ")]
+        for split in dict.fromkeys(split for split, _ in self._fetched if split in self.card.splits):
+            absent = [code for code in self.card.languages if not self._entries(split, code)]
+            if absent:
+                notes.append(f"the hub has no {split} file for {', '.join(absent)}")
         if self.card.name == "mlqa":
             notes.append("the hub has no titles of articles: clusters are paragraphs, not articles")
         return replace(inner, source=f"Hugging Face hub, {', '.join(self._from)}", notes=tuple(notes))
@@ -92,8 +96,7 @@ class HubSource:
         """Where the files of a split are, in the order of the reader's parts; none where the hub has none."""
         if self.card.source == "intermediate":
             return published_english(self.card.name, split) if language == ENGLISH else ()
-        entry = published(self.card.name, split, language)
-        return () if entry is None else (entry,)
+        return published(self.card.name, split, language)
 
     def _fetch(self, split: str, language: str) -> None:
         """Write the files of a split in the official layout, once."""
@@ -141,3 +144,21 @@ class HubSource:
         if self._inner is None:
             self._inner = open_official(self.card, self._root(), **self.settings)
         return self._inner
+
+
+class HubRetrievalSource(HubSource):
+    """Queries and candidates of a retrieval task on the hub; implements ``sources.base.RetrievalSource``."""
+
+    shared_candidates = False
+
+    def candidates(self, split: str, language: str) -> list[RetrievalExample]:
+        """What the queries of a language are ranked against; raises UserError as ``examples`` does."""
+        self._fetch(split, language)
+        official = self._official()
+        assert isinstance(official, RetrievalSource)
+        return official.candidates(split, language)
+
+
+def open_hub(card: TaskCard, local: Path | None = None, **settings: Any) -> HubSource:
+    """Rows of a task on the hub, with candidates where it is a retrieval task; arguments as of ``HubSource``."""
+    return (HubRetrievalSource if card.category == "retrieval" else HubSource)(card, local, **settings)

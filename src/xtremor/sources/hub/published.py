@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xtremor.errors import UserError
+from xtremor.languages import lookup
+from xtremor.tasks.cards.benchmarks import LANGUAGES
 
 Row = Mapping[str, Any]
 # (rows, column -> names of its classes, label names of the card) -> content of a file of the official layout.
@@ -47,8 +49,24 @@ ONE_CONFIGURATION = ("plain_text", "default", "data", ".")
 _SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 
-def published(task: str, split: str, language: str) -> Published | None:
-    """Where a split of a language is, or None where the hub has none that can be read here."""
+def published(task: str, split: str, language: str) -> tuple[Published, ...]:
+    """Where the files of a split of a language are, in the order of its reader's parts; none where there are none."""
+    if task == "tatoeba":
+        return _tatoeba(split, language)
+    found = _one_file(task, split, language)
+    return () if found is None else (found,)
+
+
+def _tatoeba(split: str, language: str) -> tuple[Published, ...]:
+    """The English file and the other; the hub has XTREME's languages alone, row-aligned."""
+    if split != "test" or language not in LANGUAGES["tatoeba"]["xtreme"]:
+        return ()
+    folders = (f"tatoeba.{lookup(language).tatoeba_code}",)
+    columns = ("target_sentence", "source_sentence")
+    return tuple(Published("google/xtreme", folders, "validation", _sentences(each)) for each in columns)
+
+
+def _one_file(task: str, split: str, language: str) -> Published | None:
     theirs = _SPLITS.get(split, "")
     english = language == "en"
     if task in ("xnli", "pawsx") and theirs and (english or split != "train"):
@@ -111,6 +129,14 @@ def _tagged(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Seq
             )
         )
     return "\n".join(sentences)
+
+
+def _sentences(column: str) -> Convert:
+    def convert(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
+        # The loading script from which the hub's files were made kept the line ends.
+        return joined(one_line(row[column].rstrip("\r\n"), column) for row in rows)
+
+    return convert
 
 
 def _choices(rows: Iterable[Row], names: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:

@@ -91,15 +91,22 @@ class OfficialSource(ABC):
                 f"task {self.card.name} trains on English alone; there is no training set in {missing[0]} ({names})"
             )
         if not there:
-            raise UserError(
-                f"{self.folder} lacks {names}; it has no {split} file at all, so download the task again"
-                if self._name(split, missing[0])
-                else f"task {self.card.name} has no {split} set in this layout"
-            )
+            if not self._name(split, missing[0]):
+                raise UserError(f"task {self.card.name} has no {split} set in this layout")
+            way = self._dev_instead(split, missing) or "download the task again"
+            raise UserError(f"{self.folder} lacks {names}; it has no {split} file at all, so {way}")
+        way = self._dev_instead(split, missing)
         raise UserError(
-            f"{self.folder} lacks {names}; add what is missing, or name only languages that are there: "
-            f"--languages {','.join(there)}"
+            f"{self.folder} lacks {names}; add what is missing{f', {way}' if way else ''}, or name only languages that "
+            f"are there: --languages {','.join(there)}"
         )
+
+    def _dev_instead(self, split: str, languages: Sequence[str]) -> str:
+        """The words that dev can be scored where it has the files that the test lacks; else none."""
+        there = split == self.card.splits[0] and "dev" in self.card.splits[1:]
+        if not there or not all(self._find("dev", code) for code in languages):
+            return ""
+        return "score --split dev, whose files are there"
 
     def labels(self) -> tuple[str, ...]:
         """Class names in the order of the logits."""

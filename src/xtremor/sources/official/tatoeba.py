@@ -35,6 +35,12 @@ class TatoebaSource(OfficialSource):
         code = lookup(language).tatoeba_code if language != "XX" else "XXX"
         return (f"{card.name}/tatoeba.{code}-eng.eng", f"{card.name}/{language}-en.en")
 
+    @classmethod
+    def parts(cls, card: TaskCard, split: str, language: str) -> Sequence[str]:
+        """The English file and that of its translations."""
+        first = cls.names(card, split, language)[:1]
+        return [part for name in first for part in (name, _translations(name, language))]
+
     def examples(self, split: str, language: str) -> list[RetrievalExample]:
         """The English sentences, sorted as the official script sorts them."""
         name, file = self._open(split, language)
@@ -70,8 +76,7 @@ class TatoebaSource(OfficialSource):
 
     def _other(self, name: str, language: str) -> tuple[str, list[str]]:
         """Name and lines of the other file of a pair."""
-        ending = lookup(language).tatoeba_code if name.endswith(".eng") else language
-        other = f"{name.rpartition('.')[0]}.{ending}"
+        other = _translations(name, language)
         return other, self._read(other, TextFile(self._place(other)))
 
     def _read(self, name: str, file: TextFile) -> list[str]:
@@ -82,3 +87,9 @@ class TatoebaSource(OfficialSource):
             lines.append(line)
         self._record(name, file, len(lines))
         return lines
+
+
+def _translations(english: str, language: str) -> str:
+    """Name of the file that lies beside an English one."""
+    ending = lookup(language).tatoeba_code if english.endswith(".eng") else language
+    return f"{english.rpartition('.')[0]}.{ending}"

@@ -104,7 +104,8 @@ def _from_folder(folder: Path, wanted: FileType, trained_on: set[str]) -> Langua
         else:
             pairs.append(_named(str(path), wanted))
     if not pairs:
-        raise UserError(f"--data {folder} holds no file of a language; expected files such as {wanted.listed()}")
+        left = f" (left aside: {', '.join(ignored[:3])})" if ignored else ""
+        raise UserError(f"--data {folder} holds no file of a language{left}; expected files such as {wanted.listed()}")
     files = _by_language(pairs)
     return LanguageFiles(
         files,

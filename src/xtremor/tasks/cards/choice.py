@@ -14,7 +14,7 @@ XCOPA = TaskCard(
     labels=("0", "1"),
     metric="accuracy",
     train="Social IQa, 33,410 English questions with three answers (split siqa), then COPA, 400 (split train)",
-    licence="CC BY 4.0; COPA: BSD 2-clause; Social IQa: by its authors' terms",
+    licence="CC BY 4.0; COPA: BSD 2-clause; Social IQa: none that we could find stated",
     citation=(
         "Ponti et al. 2020, XCOPA: A Multilingual Dataset for Causal Commonsense Reasoning, EMNLP (arXiv "
         "2005.00333); training sets: Sap et al. 2019 (arXiv 1904.09728) and Roemmele, Bejan and Gordon 2011"
@@ -23,8 +23,8 @@ XCOPA = TaskCard(
     splits=("test", "dev"),
     notes=(
         "Upstream's field `question` is wrong in part of the rows (Thai: 250 of 500 test rows say effect where cause "
-        "is right; Turkish 51, Swahili 37, Italian 4, Indonesian 4). It is repaired from a clean language by row "
-        "number; the option upstream_question keeps it. Scores from the field as it is are lower.",
+        "is right; Turkish 51, Swahili 37, Italian 4, Indonesian 4). It is repaired from a clean language by idx; "
+        "`xtremor evaluate --upstream-question` keeps it.",
         "COPA's 400 rows alone leave encoders near the 50 of guessing: such scores show nothing.",
         "Training on Social IQa first makes this a two-stage task in XTREME-R itself.",
         "English is not among the scored languages.",

@@ -207,7 +207,7 @@ SIQA = TaskCard(
     labels=("0", "1", "2"),
     metric="accuracy",
     train="Social IQa, 33,410 questions",
-    licence="by its authors' terms",
+    licence="none that we could find stated (none on its card on the hub)",
     citation="Sap et al. 2019, Social IQa: Commonsense Reasoning about Social Interactions, EMNLP (arXiv 1904.09728)",
     defaults=small(epochs=5, max_length=128),
     splits=("dev",),
