@@ -108,6 +108,43 @@ def test_killed_it_goes_on_without_training_anything_twice(
     assert workers["started"] == []
 
 
+def test_a_chain_that_was_moved_goes_on_and_trains_nothing_twice(
+    data: Path, tiny_encoder: Path, tmp_path: Path, workers: dict[str, Any], capsys: Captured
+) -> None:
+    """What a target began with is told by its weights, so that the folder may lie anywhere."""
+    before, output = tmp_path / "here", tmp_path / "there"
+    arguments = [*command(data, tiny_encoder, before, "panx,xcopa"), "--keep-model"]
+    victim = "xcopa-plain-after-plain-on-xnli-seed1"
+    workers["kill"] = {victim: ("run.json", 1, "before")}
+    assert call(arguments) == 2
+    workers["kill"], workers["started"] = {}, []
+    before.rename(output)
+    logs = {path: path.stat().st_mtime_ns for path in output.rglob("log.jsonl")}
+    arguments[arguments.index(str(before))] = str(output)
+    assert call(arguments) == 0, capsys.readouterr().err
+    for name in ("xnli-plain-seed1", "panx-plain-after-plain-on-xnli-seed1"):
+        assert "already finished, nothing to train" in (output / "logs" / f"{name}.log").read_text(encoding="utf-8")
+    assert [path for path, at in logs.items() if path.stat().st_mtime_ns != at and victim[6:] not in str(path)] == []
+    assert (output / "report" / "panx" / "index.html").is_file() and not before.exists()
+    first, target = output / "intermediate/xnli/plain-seed1", output / "runs/panx" / victim[6:]
+    record = read_json(target / "run.json")
+    assert record["lineage"]["stages"][0]["fingerprint"] == fingerprint(str(first))
+    # Its record names the place where the encoder was.
+    half = ["interpolate", str(target), "--alpha", "0.5", "--data", str(data), "--output", str(tmp_path / "half")]
+    capsys.readouterr()
+    assert call(half) == 2
+    assert "where it has been moved, name it with --encoder" in capsys.readouterr().err
+    assert call([*half, "--encoder", str(first)]) == 0
+    # Another first stage in its place is another encoder.
+    again = ["train", "--task", "xnli", "--data", str(data), "--encoder", str(tiny_encoder), "--threads", "1"]
+    assert call([*again, "--seed", "5", "--epochs", "0.2", "--output", str(tmp_path / "other")]) == 0
+    first.rename(tmp_path / "kept")
+    (tmp_path / "other").rename(first)
+    capsys.readouterr()
+    assert call(arguments) == 2
+    assert "holds a run of another configuration" in capsys.readouterr().err
+
+
 def bound(job: Job) -> dict[str, Any]:
     """What the command line makes of a job's arguments."""
     return app.parse_args(list(job.arguments), exit_on_error=False, print_error=False)[1].arguments
@@ -246,6 +283,19 @@ def test_an_encoder_without_the_head_of_a_target_is_refused_first(
     assert call(command(data, tmp_path / "encoder", tmp_path / "out", "panx,xcopa")) == 2
     assert "is a eurobert, for which transformers has no AutoModelForMultipleChoice" in capsys.readouterr().err
     assert workers["started"] == []
+
+
+def test_a_decoder_is_refused_before_the_first_stage(
+    data: Path, tmp_path: Path, workers: dict[str, Any], capsys: Captured
+) -> None:
+    """transformers tags with T5's encoder alone, and classifies with both."""
+    make_model("AutoModel", "mt5").save_pretrained(tmp_path / "encoder")
+    make_tokenizer(pairs=False).save_pretrained(tmp_path / "encoder")
+    stated = command(data, tmp_path / "encoder", tmp_path / "out", "xnli")
+    stated[stated.index("--intermediate") + 1] = "panx"
+    assert call(stated) == 2
+    assert "answers this kind of task (MT5ForSequenceClassification) with a decoder" in capsys.readouterr().err
+    assert workers["started"] == [] and not (tmp_path / "out").exists()
 
 
 def test_a_stage_before_the_chain_is_one_more_stage(

@@ -13,7 +13,8 @@ import transformers
 from helpers.commands import call, train_command
 from helpers.heads import HEADS, Head
 from helpers.problems import make_step, padded_inputs, random_features, reference_loss
-from helpers.tiny import KINDS, LABELS, MORE_KINDS, make_config, make_tokenizer, vocabulary, write_encoder, write_mlqa
+from helpers.retrieval import write_lareqa
+from helpers.tiny import KINDS, LABELS, MORE_KINDS, make_config, make_tokenizer, vocabulary, write_encoder, write_mlqa, write_xnli
 from torch import Tensor
 
 from xtremor.encoders.load import load_task_model
@@ -165,3 +166,17 @@ def test_a_head_that_transformers_lacks_is_refused(tmp_path: Path, capsys: pytes
     assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
     missing = [(kind, name) for kind in ENCODERS for name, head in ALL.items() if not has_head(kind, head)]
     assert missing == [("eurobert", "spans"), ("eurobert", "choice")]
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("task", ["xnli", "mlqa", "lareqa"])
+def test_an_encoder_with_a_decoder_behind_it_leaves_no_folder(
+    task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder, data = write_encoder(tmp_path / "encoder", "mt5"), tmp_path / "data"
+    {"xnli": write_xnli, "mlqa": write_mlqa, "lareqa": write_lareqa}[task](data)
+    stated = ("--task", task, "--max-length", "99")
+    assert call(train_command(data, encoder, tmp_path / "run", *stated)) == 2
+    said = capsys.readouterr().err
+    assert "answers this kind of task (MT5" in said and "with a decoder; name an --encoder without one" in said
+    assert not (tmp_path / "run").exists()
