@@ -240,6 +240,28 @@ def test_an_english_first_stage_and_a_target_of_pairs_are_found(tiny_encoder: Pa
     assert next(iter(plan(scored, Path("out")))).job.work == pytest.approx(2 * first.job.work)
 
 
+def test_xcopa_after_social_iqa_is_one_command(
+    tiny_encoder: Path, tmp_path: Path, workers: dict[str, Any], capsys: Captured
+) -> None:
+    """As published: three answers, then two, each task with its own settings."""
+    data, output = english.write(tmp_path / "data", "siqa"), tmp_path / "chain"
+    write_xcopa(data, train=16, languages=("et", "sw"))
+    options = ["--encoder", str(tiny_encoder), "--seeds", "1", "--workers", "1", "--threads", "1", "--json"]
+    assert call(["chain", "--intermediate", "siqa", "--targets", "xcopa", "--data", str(data), "-o", str(output),
+                 "--languages", "et,sw", *options]) == 0  # fmt: skip
+    assert workers["started"] == ["siqa-plain-seed1", "xcopa-plain-after-plain-on-siqa-seed1"]
+    first = read_json(output / "intermediate/siqa/plain-seed1/run.json")
+    record = read_json(output / "runs/xcopa/plain-after-plain-on-siqa-seed1/run.json")
+    assert first["english_dev"]["items"] == 3 and record["training"]["rows"] == 16
+    assert [each["training"]["epochs"] for each in (first, record)] == [
+        card(name).defaults.epochs for name in ("siqa", "xcopa")
+    ]
+    found = record["encoder"]["boundary"]
+    assert found["equal"] == found["encoder_tensors"] and set(found["fresh"]) == set(found["left_behind"])
+    scores = json.loads(capsys.readouterr().out)["xcopa"]
+    assert [list(each["languages"]) for each in scores.values()] == [["et", "sw"]]
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
