@@ -20,7 +20,8 @@ def interpolate(
     output: Annotated[Path, Parameter(alias="-o", help="Run folder to write.")],
     data: Annotated[Path | None, Parameter(help=DATA_HELP)] = None,
     encoder: Annotated[
-        str | None, Parameter(help="The run's encoder, where it has been moved since (default: as it was trained from).")
+        str | None,
+        Parameter(help="Where the run's encoder is now, if it has been moved since."),
     ] = None,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the record as JSON.")] = False,

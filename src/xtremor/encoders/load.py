@@ -259,8 +259,8 @@ def _refuse_decoder(model: Any, name: str) -> None:
     parts = (path.rpartition(".")[2] for path, _ in model.named_modules())
     if model.config.is_encoder_decoder and "decoder" in parts:
         raise UserError(
-            f"encoder '{name}' is a {model.config.model_type}, which answers this kind of task ({type(model).__name__}) "
-            "with a decoder; name an --encoder without one"
+            f"encoder '{name}' is a {model.config.model_type}, which answers this kind of task "
+            f"({type(model).__name__}) with a decoder; name an --encoder without one"
         )
 
 

@@ -146,12 +146,14 @@ def _placeless(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str,
     and not where that lies, so that a folder with all stages of a chain can be moved."""
     if before.get("encoder") is None or before["encoder"] != after.get("encoder"):
         return before, after
-    pair = []
-    for each in (before, after):
-        settings = each.get("settings")
-        kept = {key: value for key, value in settings.items() if key != "encoder"} if isinstance(settings, dict) else settings
-        pair.append({**each, "settings": kept})
-    return pair[0], pair[1]
+    return _without_place(before), _without_place(after)
+
+
+def _without_place(identity: dict[str, Any]) -> dict[str, Any]:
+    settings = identity.get("settings")
+    if not isinstance(settings, dict):
+        return identity
+    return {**identity, "settings": {name: value for name, value in settings.items() if name != "encoder"}}
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

@@ -188,8 +188,8 @@ def _fit(
     # Not before: what is refused up to here leaves no folder behind.
     folder.claim(identity)
     fresh = [f"models.{task}.{name}" for task, report in reports.items() for name in report.missing]
-    one = model.of(members[0].name)
-    heads = {*reports[members[0].name].missing, *(name for name, _ in one.named_parameters() if POOLER in name.split("."))}
+    one, poolers = model.of(members[0].name), f".{POOLER}."
+    heads = {*reports[members[0].name].missing, *(name for name, _ in one.named_parameters() if poolers in name)}
     pretrained = Pretrained(one, heads, [name for name, each in one.named_parameters() if each.requires_grad])
     loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order)
     totals = loop.run()
