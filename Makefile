@@ -1,11 +1,11 @@
 # Everything runs in an environment of its own inside the checkout (.venv); `make help` lists the targets.
 #
 #   PYTHON=python3.12   the interpreter to build .venv with (default: the first of 3.11 or newer that is found)
-#   OUTPUT=folder       where `make quickstart` writes (default: quickstart)
+#   OUTPUT=folder       where `make quickstart` and `make quickstart-slots` write (default: quickstart, quickstart-slots)
 #   ARGS="..."          more options for the program that a target starts, for example ARGS="--seeds 1"
 
 PYTHON ?=
-OUTPUT ?= quickstart
+OUTPUT ?=
 ARGS ?=
 
 VENV := .venv
@@ -21,17 +21,19 @@ INSTALL := $(PY) -m pip install --disable-pip-version-check --no-input $(QUIET) 
 .DELETE_ON_ERROR:
 # The targets share one environment and most of them use every core: -j is accepted and changes nothing.
 .NOTPARALLEL:
-.PHONY: help setup quickstart test test-slow lint clean again
+.PHONY: help setup quickstart quickstart-slots test test-slow lint clean again
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 setup: $(DEV) ## install everything that the other targets need into .venv
 	@echo "set-up: $(VENV) is ready"
 
 quickstart: $(RUN) ## train and compare the methods on the starter data, write quickstart/report/index.html
-	@$(PY) -m xtremor quickstart --output '$(OUTPUT)' $(ARGS)
-	@echo "done: open $(OUTPUT)/report/index.html in a browser"
+	@$(PY) -m xtremor quickstart $(if $(OUTPUT),--output '$(OUTPUT)') $(ARGS)
+
+quickstart-slots: $(RUN) ## the same for tagging, about as long: write quickstart-slots/report/index.html
+	@$(PY) -m xtremor quickstart --task slots $(if $(OUTPUT),--output '$(OUTPUT)') $(ARGS)
 
 test: $(DEV) ## run the tests
 	@$(PY) -m pytest $(ARGS)
@@ -44,7 +46,7 @@ lint: $(DEV) ## check style, formatting and types
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-clean: ## remove .venv, caches and build output; results (quickstart/, runs/) stay
+clean: ## remove .venv, caches and build output; results (quickstart/, quickstart-slots/, runs/) stay
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find src tests bench examples -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,9 +48,17 @@ class Opened:
 
     def refuse_other_run(self, folder: Path, recipe: TrainOptions, method: Method, seed: int) -> None:
         """Raise UserError where ``folder`` holds something else than this run, finished or not."""
-        settings = recipe.settings(self.card, method, seed).as_dict()
+        from xtremor.encoders.load import fingerprint
+
+        settings = recipe.settings(self.card, method, seed)
         there = RunFolder(folder)
-        there.check({**(read_json(there.config) if there.config.exists() else {}), "settings": settings})
+        recorded = read_json(there.config) if there.config.exists() else {}
+        stated = {"settings": settings.as_dict()}
+        if recorded:
+            # An earlier stage that is still to be trained has none; that run is looked at again when it begins.
+            with contextlib.suppress(UserError):
+                stated["encoder"] = fingerprint(settings.encoder)
+        there.check({**recorded, **stated})
 
 
 def open_task(name: str, data: Path | None, recipe: TrainOptions, scoring: ScoringOptions | None) -> Opened:

@@ -108,6 +108,43 @@ def test_killed_it_goes_on_without_training_anything_twice(
     assert workers["started"] == []
 
 
+def test_a_chain_that_was_moved_goes_on_and_trains_nothing_twice(
+    data: Path, tiny_encoder: Path, tmp_path: Path, workers: dict[str, Any], capsys: Captured
+) -> None:
+    """What a target began with is told by its weights, so that the folder may lie anywhere."""
+    before, output = tmp_path / "here", tmp_path / "there"
+    arguments = [*command(data, tiny_encoder, before, "panx,xcopa"), "--keep-model"]
+    victim = "xcopa-plain-after-plain-on-xnli-seed1"
+    workers["kill"] = {victim: ("run.json", 1, "before")}
+    assert call(arguments) == 2
+    workers["kill"], workers["started"] = {}, []
+    before.rename(output)
+    logs = {path: path.stat().st_mtime_ns for path in output.rglob("log.jsonl")}
+    arguments[arguments.index(str(before))] = str(output)
+    assert call(arguments) == 0, capsys.readouterr().err
+    for name in ("xnli-plain-seed1", "panx-plain-after-plain-on-xnli-seed1"):
+        assert "already finished, nothing to train" in (output / "logs" / f"{name}.log").read_text(encoding="utf-8")
+    assert [path for path, at in logs.items() if path.stat().st_mtime_ns != at and victim[6:] not in str(path)] == []
+    assert (output / "report" / "panx" / "index.html").is_file() and not before.exists()
+    first, target = output / "intermediate/xnli/plain-seed1", output / "runs/panx" / victim[6:]
+    record = read_json(target / "run.json")
+    assert record["lineage"]["stages"][0]["fingerprint"] == fingerprint(str(first))
+    # Its record names the place where the encoder was.
+    half = ["interpolate", str(target), "--alpha", "0.5", "--data", str(data), "--output", str(tmp_path / "half")]
+    capsys.readouterr()
+    assert call(half) == 2
+    assert "where it has been moved, name it with --encoder" in capsys.readouterr().err
+    assert call([*half, "--encoder", str(first)]) == 0
+    # Another first stage in its place is another encoder.
+    again = ["train", "--task", "xnli", "--data", str(data), "--encoder", str(tiny_encoder), "--threads", "1"]
+    assert call([*again, "--seed", "5", "--epochs", "0.2", "--output", str(tmp_path / "other")]) == 0
+    first.rename(tmp_path / "kept")
+    (tmp_path / "other").rename(first)
+    capsys.readouterr()
+    assert call(arguments) == 2
+    assert "holds a run of another configuration" in capsys.readouterr().err
+
+
 def bound(job: Job) -> dict[str, Any]:
     """What the command line makes of a job's arguments."""
     return app.parse_args(list(job.arguments), exit_on_error=False, print_error=False)[1].arguments
@@ -203,6 +240,28 @@ def test_an_english_first_stage_and_a_target_of_pairs_are_found(tiny_encoder: Pa
     assert next(iter(plan(scored, Path("out")))).job.work == pytest.approx(2 * first.job.work)
 
 
+def test_xcopa_after_social_iqa_is_one_command(
+    tiny_encoder: Path, tmp_path: Path, workers: dict[str, Any], capsys: Captured
+) -> None:
+    """As published: three answers, then two, each task with its own settings."""
+    data, output = english.write(tmp_path / "data", "siqa"), tmp_path / "chain"
+    write_xcopa(data, train=16, languages=("et", "sw"))
+    options = ["--encoder", str(tiny_encoder), "--seeds", "1", "--workers", "1", "--threads", "1", "--json"]
+    assert call(["chain", "--intermediate", "siqa", "--targets", "xcopa", "--data", str(data), "-o", str(output),
+                 "--languages", "et,sw", *options]) == 0  # fmt: skip
+    assert workers["started"] == ["siqa-plain-seed1", "xcopa-plain-after-plain-on-siqa-seed1"]
+    first = read_json(output / "intermediate/siqa/plain-seed1/run.json")
+    record = read_json(output / "runs/xcopa/plain-after-plain-on-siqa-seed1/run.json")
+    assert first["english_dev"]["items"] == 3 and record["training"]["rows"] == 16
+    assert [each["training"]["epochs"] for each in (first, record)] == [
+        card(name).defaults.epochs for name in ("siqa", "xcopa")
+    ]
+    found = record["encoder"]["boundary"]
+    assert found["equal"] == found["encoder_tensors"] and set(found["fresh"]) == set(found["left_behind"])
+    scores = json.loads(capsys.readouterr().out)["xcopa"]
+    assert [list(each["languages"]) for each in scores.values()] == [["et", "sw"]]
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -246,6 +305,19 @@ def test_an_encoder_without_the_head_of_a_target_is_refused_first(
     assert call(command(data, tmp_path / "encoder", tmp_path / "out", "panx,xcopa")) == 2
     assert "is a eurobert, for which transformers has no AutoModelForMultipleChoice" in capsys.readouterr().err
     assert workers["started"] == []
+
+
+def test_a_decoder_is_refused_before_the_first_stage(
+    data: Path, tmp_path: Path, workers: dict[str, Any], capsys: Captured
+) -> None:
+    """transformers tags with T5's encoder alone, and classifies with both."""
+    make_model("AutoModel", "mt5").save_pretrained(tmp_path / "encoder")
+    make_tokenizer(pairs=False).save_pretrained(tmp_path / "encoder")
+    stated = command(data, tmp_path / "encoder", tmp_path / "out", "xnli")
+    stated[stated.index("--intermediate") + 1] = "panx"
+    assert call(stated) == 2
+    assert "answers this kind of task (MT5ForSequenceClassification) with a decoder" in capsys.readouterr().err
+    assert workers["started"] == [] and not (tmp_path / "out").exists()
 
 
 def test_a_stage_before_the_chain_is_one_more_stage(

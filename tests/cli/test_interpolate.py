@@ -114,6 +114,22 @@ def test_refusals_leave_nothing_behind(
     assert sorted(os.listdir(home / "half")) == ["config.json", "log.jsonl", "model", "run.json"]
 
 
+def test_an_encoder_that_was_moved_is_named(
+    home: Path, tiny_data: Path, tiny_encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, new = tmp_path / "run", tmp_path / "new"
+    shutil.copytree(home / "plain", run)
+    shutil.copytree(tiny_encoder, tmp_path / "encoder")
+    for name in ("config.json", "run.json"):
+        text, old = (run / name).read_text(encoding="utf-8"), str(tiny_encoder)
+        (run / name).write_text(text.replace(old, str(tmp_path / "gone")), encoding="utf-8")
+    capsys.readouterr()
+    assert call(command(tmp_path, tiny_data, new, run="run")) == 2
+    assert "gone does not exist" in capsys.readouterr().err and not new.exists()
+    assert call([*command(tmp_path, tiny_data, new, run="run"), "--encoder", str(tmp_path / "encoder")]) == 0
+    assert all(torch.equal(value, weights(home / "half")[name]) for name, value in weights(new).items())
+
+
 def test_the_same_command_again_does_nothing(
     home: Path, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

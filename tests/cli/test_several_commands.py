@@ -82,6 +82,19 @@ def test_the_model_is_the_bare_encoder(run: Path, tiny_encoder: Path) -> None:
     assert "| squad | 12 |" in text and "freelb-2" in text
 
 
+def test_the_record_says_how_far_the_encoder_went(run: Path, tiny_encoder: Path) -> None:
+    drift = read_json(run / "run.json")["drift"]
+    before, after = load_file(tiny_encoder / "model.safetensors"), load_file(run / "model/model.safetensors")
+    layer = [name for name in after if name.startswith("encoder.layer.1.")]
+
+    def distance(names: list[str]) -> float:
+        return float(sum((after[name].double() - before[name].double()).square().sum() for name in names)) ** 0.5
+
+    assert drift["l2"] == pytest.approx(distance(list(after)), rel=1e-6) and drift["l2"] > 0
+    assert drift["parts"]["layer 2"]["l2"] == pytest.approx(distance(layer), rel=1e-6)
+    assert list(drift["parts"]) == ["embeddings", "layer 1", "layer 2"]
+
+
 def test_encoder_and_head_make_the_model_that_was_trained(run: Path, data: Path) -> None:
     """Put together as the guide says; English dev is then what the run recorded."""
     from xtremor.sources import open_source

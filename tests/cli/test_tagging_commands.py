@@ -103,3 +103,22 @@ def test_quickstart_compares_methods_without_a_frozen_baseline(
     assert call(["quickstart", *arguments, *options, *LANGUAGES]) == 0
     assert sorted(path.name for path in (tmp_path / "q" / "runs").iterdir()) == ["pgd-1-seed1", "plain-seed1"]
     assert "chunk_f1" in (tmp_path / "q" / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_quickstart_tags_slots_without_any_data_in_a_folder_of_its_own(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """Beside the folder of `intents`, whose runs have the same names."""
+    monkeypatch.chdir(tmp_path)
+    small = ["--seeds", "1", "--epochs", "1", "--train-rows", "16", "--limit", "4", "--languages", "en,de,hi"]
+    fast = ["--encoder", str(tiny_encoder), "--methods", "plain,freelb", "--workers", "1", "--threads", "1", "--json"]
+    assert call(["quickstart", "--task", "slots", *small, *fast]) == 0
+    said = capsys.readouterr()
+    assert "report: quickstart-slots/report/index.html (open it in a browser)" in said.err
+    scores = json.loads(said.out)
+    assert sorted(scores) == ["freelb-2-seed1", "plain-seed1"]
+    for each in scores.values():
+        assert each["metric"] == "chunk_f1" and list(each["languages"]) == ["en", "de", "hi"]
+        assert all(found["items"] == 4 for found in each["languages"].values())
+    page = Path("quickstart-slots/report/index.html").read_text(encoding="utf-8")
+    assert "slots" in page and "chunk_f1" in page and not Path("quickstart").exists()

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.tiny import KINDS, MORE_KINDS, make_model, make_tokenizer, write_encoder
+import transformers
+from helpers.tiny import KINDS, MORE_KINDS, make_config, make_model, make_tokenizer, write_encoder
 from safetensors.torch import load_file, save_file
 from transformers import T5Config
 
@@ -74,14 +75,20 @@ def test_the_encoder_crosses_and_nothing_else(kind: str, auto_class: str, tmp_pa
 
 
 @pytest.mark.parametrize("kind", [*KINDS, *MORE_KINDS])
-def test_every_architecture_crosses_from_one_head_to_another(kind: str, tmp_path: Path) -> None:
+def test_every_architecture_crosses_from_one_head_to_every_other(kind: str, tmp_path: Path) -> None:
     folder = saved(make_model(CLASSES, kind, num_labels=3), tmp_path)
     before = load_file(folder / "model.safetensors")
-    model, report = alone(folder, "AutoModelForTokenClassification", num_labels=3)
-    crossing = boundary.encoder_tensors(model)
-    assert crossing and all(torch.equal(model.state_dict()[name], before[name]) for name in crossing)
-    fresh = set(model.state_dict()) - set(crossing)
-    assert fresh == set(report.missing) and any("classifier" in name for name in fresh)
+    tried = [each for each in HEADS if type(make_config(kind)) in getattr(transformers, each)._model_mapping]
+    assert len(tried) == (2 if kind == "eurobert" else 4)
+    for auto_class in tried:
+        labels = {HEADS[2]: {}, HEADS[3]: {"num_labels": 2}}.get(auto_class, {"num_labels": 3})
+        model, report = alone(folder, auto_class, **labels)
+        crossing = boundary.encoder_tensors(model)
+        assert crossing and all(torch.equal(model.state_dict()[name], before[name]) for name in crossing)
+        fresh = set(model.state_dict()) - set(crossing)
+        assert fresh and fresh == set(report.missing), auto_class
+        same = [name for name in fresh & set(before) if before[name].shape == model.state_dict()[name].shape]
+        assert not any(torch.equal(model.state_dict()[name], before[name]) for name in same), auto_class
 
 
 @pytest.mark.parametrize("kind", ["bert", "xlm-roberta", "distilbert"])

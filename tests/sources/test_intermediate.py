@@ -89,7 +89,8 @@ def test_mnli_of_glue_holds_the_same_pairs(tmp_path: Path) -> None:
         glue, own = (read(tmp_path / each, "mnli", split) for each in "ab")
         assert [(each.texts, each.label) for each in glue] == [(each.texts, each.label) for each in own]
     put(tmp_path / "c", {name.replace("mnli/", "mnli/MNLI/"): text for name, text in mnli_of_glue().items()})
-    assert read(tmp_path / "c", "mnli")[0].file == "mnli/MNLI/train.tsv"
+    for split, name in (("train", "train"), ("dev", "dev_matched"), ("dev-mismatched", "dev_mismatched")):
+        assert read(tmp_path / "c", "mnli", split)[0].file == f"mnli/MNLI/{name}.tsv"
 
 
 def test_anli_joins_its_rounds_and_lacks_none(tmp_path: Path) -> None:
@@ -198,6 +199,15 @@ def test_an_ending_of_hellaswag_continues_ctx_b(tmp_path: Path) -> None:
     assert (found[0].context, found[0].question, found[0].choices[1]) == ("ba de 0.", "", "he fo 1.")
     assert found[1].choices[1] == "fo 1." and found[1].label == "1"
     assert [each.cluster for each in found] == [f"hellaswag/dev/{n}" for n in (0, 0, 1, 1)]
+
+
+def test_a_row_of_hellaswag_may_have_its_text_in_one_piece(tmp_path: Path) -> None:
+    row = hellaswag_row(1)
+    plain = {key: value for key, value in row.items() if key != "ctx_b"}
+    whole = {key: value for key, value in plain.items() if key != "ctx_a"}
+    put(tmp_path, {"hellaswag/hellaswag_val.jsonl": json_lines([row, plain, whole])})
+    first, *others = read(tmp_path, "hellaswag", "dev")
+    assert all((each.context, each.choices) == (first.context, first.choices) for each in others)
 
 
 def test_cosmos_qa_as_csv_or_json_lines(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,32 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from helpers.commands import call, train_command
+from helpers.commands import call, read_json, train_command
 from helpers.heads import HEADS, Head
 from helpers.problems import make_step, padded_inputs, random_features, reference_loss
-from helpers.tiny import KINDS, LABELS, MORE_KINDS, make_config, make_tokenizer, vocabulary, write_encoder, write_mlqa
+from helpers.retrieval import write_lareqa
+from helpers.tiny import (
+    KINDS,
+    LABELS,
+    MORE_KINDS,
+    make_config,
+    write_encoder,
+    write_mlqa,
+    write_panx,
+    write_xcopa,
+    write_xnli,
+)
+from safetensors.torch import load_file
 from torch import Tensor
+from transformers.utils import ModelOutput
 
 from xtremor.encoders.load import load_task_model
 from xtremor.errors import UserError
 from xtremor.evaluation.predict import forward_batches
 from xtremor.robust.methods.base import Method
 from xtremor.robust.registry import make
+from xtremor.scoring.predictions import read_predictions
 from xtremor.tasks import classification
-from xtremor.tasks.base import TextExample
 from xtremor.tasks.features import Features
 from xtremor.training.config import TrainSettings
 from xtremor.training.embeddings import expand
@@ -103,10 +117,19 @@ def test_a_row_gets_what_it_gets_alone_and_right_padded(kind: str, head: Head) -
         assert torch.allclose(found[row], read(padded, row, int(length)), atol=1e-4), row
 
 
-@pytest.mark.parametrize("kind", ["bert", "xlm-roberta", "modernbert", "eurobert"])
-def test_left_padding_in_transformers_is_the_same_to_a_token(kind: str) -> None:
-    """Where positions are relative or counted over real tokens; BERT is told them."""
-    head = HEADS["tagging"]
+# Heads that answer for tokens: those on a row's first place read padding when it stands there, in transformers too.
+TOKEN_HEADS = ("tagging", "spans", "retrieval")
+# Absolute positions, which stand in a table, are told; DistilBERT takes none.
+TOLD = ("bert", "deberta-v2", "xlm")
+
+
+@pytest.mark.parametrize("name", TOKEN_HEADS)
+@pytest.mark.parametrize("kind", [each for each in ENCODERS if each not in ("convbert", "distilbert")])
+def test_left_padding_in_transformers_is_the_same_to_a_token(kind: str, name: str) -> None:
+    """Where positions are relative or counted over real tokens, or told."""
+    head = HEADS[name]
+    if not has_head(kind, head):
+        pytest.skip("transformers has no such head")
     model, features = head.model(kind).eval(), head.features(9, kind == "bert")
     found, inputs = by_row(head, model, features), padded_inputs(features)
     width = inputs["input_ids"].shape[1]
@@ -114,22 +137,49 @@ def test_left_padding_in_transformers_is_the_same_to_a_token(kind: str) -> None:
     for row, length in enumerate(features.rows.lengths):
         for name, value in inputs.items():
             left[name][row, width - length :] = value[row, :length]
-    if kind == "bert":
+    if kind in TOLD:
         left["position_ids"] = (left["attention_mask"].cumsum(1) - 1).clamp(min=0)
     with torch.no_grad():
-        logits = model(**left).logits
+        outputs = model(**left)
     for row, length in enumerate(features.rows.lengths):
-        assert torch.allclose(found[row], logits[row, width - length :], atol=1e-4), row
+        shifted = {key: value[:, width - length :] for key, value in outputs.items() if torch.is_tensor(value)}
+        assert torch.allclose(found[row], read(ModelOutput(shifted), row, int(length)), atol=1e-4), row
 
 
-def test_the_side_on_which_a_tokenizer_pads_changes_no_input() -> None:
-    rows = [TextExample("t", "f", n, f"{n}", "en", (text,), LABELS[0]) for n, text in enumerate(vocabulary()[5:20])]
-    found = []
+TASKS = {
+    "xnli": (write_xnli, "en,sw"), "panx": (write_panx, "en,sw"), "xcopa": (write_xcopa, "et,sw"),
+    "mlqa": (write_mlqa, "en,de"), "lareqa": (write_lareqa, "en,de"),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("task", TASKS)
+def test_the_side_on_which_a_tokenizer_pads_changes_no_weight_and_no_answer(task: str, tmp_path: Path) -> None:
+    """Of an encoder's folder that says left: batches are padded by us, and on the right."""
+    writer, languages = TASKS[task]
+    writer(tmp_path / "data")
+    data, found = tmp_path / "data", []
     for side in ("left", "right"):
-        tokenizer = make_tokenizer()
-        tokenizer.padding_side = side
-        found.append(classification.featurize(rows, tokenizer, LABELS, 32).rows)
-    assert np.array_equal(found[0].tokens, found[1].tokens) and np.array_equal(found[0].offsets, found[1].offsets)
+        encoder, run = write_encoder(tmp_path / side), tmp_path / f"{side}-run"
+        told = encoder / "tokenizer_config.json"
+        told.write_text(json.dumps({**read_json(told), "padding_side": side}), encoding="utf-8")
+        assert transformers.AutoTokenizer.from_pretrained(encoder).padding_side == side
+        more = ("--task", task, "--max-length", "99", "--train-rows", "16", "--evaluate", "--limit", "4")
+        more += ("--languages", languages)
+        assert call(train_command(data, encoder, run, *more)) == 0
+        found.append((load_file(run / "model" / "model.safetensors"), read_predictions(run / "predictions.parquet")[0]))
+    (left, answers), (right, expected) = found
+    assert all(torch.equal(value, right[name]) for name, value in left.items())
+    assert answers.equals(expected) and len(answers)
+
+
+def test_sixteen_rows_are_learnt_by_heart_by_a_classifier(tmp_path: Path) -> None:
+    """The other heads: test_heads.py."""
+    step = make_step(PLAIN.model(), PLAIN.features(16, True))
+    settings = TrainSettings("any", epochs=120, batch_size=16, learning_rate=1e-2)
+    Loop(step, settings, [], tmp_path).run()
+    with torch.no_grad():
+        assert PLAIN.right(step.model.eval()(**padded_inputs(step.features)), step.features).all()
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
@@ -165,3 +215,17 @@ def test_a_head_that_transformers_lacks_is_refused(tmp_path: Path, capsys: pytes
     assert said in capsys.readouterr().err and not (tmp_path / "run").exists()
     missing = [(kind, name) for kind in ENCODERS for name, head in ALL.items() if not has_head(kind, head)]
     assert missing == [("eurobert", "spans"), ("eurobert", "choice")]
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("task", ["xnli", "mlqa", "lareqa"])
+def test_an_encoder_with_a_decoder_behind_it_leaves_no_folder(
+    task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder, data = write_encoder(tmp_path / "encoder", "mt5"), tmp_path / "data"
+    {"xnli": write_xnli, "mlqa": write_mlqa, "lareqa": write_lareqa}[task](data)
+    stated = ("--task", task, "--max-length", "99")
+    assert call(train_command(data, encoder, tmp_path / "run", *stated)) == 2
+    said = capsys.readouterr().err
+    assert "answers this kind of task (MT5" in said and "with a decoder; name an --encoder without one" in said
+    assert not (tmp_path / "run").exists()

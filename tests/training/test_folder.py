@@ -106,6 +106,19 @@ def test_other_data_and_another_encoder_are_refused(
     assert "encoder: " in errors(capsys)
 
 
+def test_the_same_encoder_in_another_place_is_the_same_run(
+    finished: Path, tiny_data: Path, tiny_encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = tmp_path / "moved"
+    shutil.copytree(tiny_encoder, encoder)
+    assert call(train_command(tiny_data, encoder, finished)) == 0
+    assert "already finished, nothing to train" in capsys.readouterr().err
+    # What else differs is still said, and the place is not among it.
+    assert call(train_command(tiny_data, encoder, finished, "--seed", "2")) == 2
+    said = errors(capsys)
+    assert "settings.seed: 1 there, 2 here" in said and "settings.encoder" not in said
+
+
 def test_folders_that_hold_no_run_are_refused(
     tiny_data: Path, tiny_encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,8 +12,12 @@ from helpers.commands import assert_resumes, call, read_json, train_command
 from helpers.tiny import write_encoder, write_mlqa, write_panx, write_xcopa
 from safetensors.torch import load_file
 
+from xtremor.cli.recipe import TrainOptions
 from xtremor.encoders.load import fingerprint
-from xtremor.training.lineage import lineage_of
+from xtremor.robust.registry import make
+from xtremor.tasks.cards import card
+from xtremor.training.folder import FORMAT, write_json
+from xtremor.training.lineage import base_of, lineage_of
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 Captured = pytest.CaptureFixture[str]
@@ -165,3 +169,24 @@ def test_runs_that_cannot_be_built_on(
     said = [line for line in capsys.readouterr().err.split("\n") if line.startswith("error: ")]
     assert len(said) == 1 and (message in said[0] or not (run / name).exists())
     assert not (tmp_path / "next").exists()
+
+
+def test_prefixes_of_a_retrieval_target_are_those_of_the_encoder_at_the_beginning(tmp_path: Path) -> None:
+    """With a stage before it or without, a query reads the same."""
+    run = tmp_path / "stage"
+    record = {"format": FORMAT, "training": {"encoder": "starter"}}
+    assert base_of("starter") == "starter" and base_of(str(tmp_path)) == str(tmp_path)
+    run.mkdir()
+    write_json(run / "config.json", {"settings": {}})
+    # Not finished: there is nothing to go back from yet.
+    assert base_of(str(run)) == str(run)
+    write_json(run / "run.json", record)
+    direct, after = (
+        TrainOptions(encoder).settings(card("lareqa"), make("plain"), 1).embedding for encoder in ("starter", str(run))
+    )
+    assert direct == after and direct is not None and (direct.prefix_query, direct.prefix_passage) == (
+        "query: ", "passage: ",
+    )  # fmt: skip
+    later = {**record, "training": {"encoder": str(run)}, "lineage": {"encoder": {"name": "starter"}, "stages": []}}
+    write_json(run / "run.json", later)
+    assert base_of(str(run)) == "starter"

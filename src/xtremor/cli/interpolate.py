@@ -19,6 +19,10 @@ def interpolate(
     alpha: Annotated[float, Parameter(help="Share of the trained weights: 0 is the pretrained encoder, 1 the run's.")],
     output: Annotated[Path, Parameter(alias="-o", help="Run folder to write.")],
     data: Annotated[Path | None, Parameter(help=DATA_HELP)] = None,
+    encoder: Annotated[
+        str | None,
+        Parameter(help="Where the run's encoder is now, if it has been moved since."),
+    ] = None,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the record as JSON.")] = False,
 ) -> None:
@@ -33,7 +37,7 @@ def interpolate(
     card, source = open_recorded(
         RunFolder(run).read_record(), data, dict.fromkeys(("text", "text_pair", "label", "choices")), False
     )
-    record = interpolate_run(run, alpha, card, source, output, threads)
+    record = interpolate_run(run, alpha, card, source, output, threads, encoder)
     if record["english_dev"] is not None:
         say(dev_sentence(record["english_dev"]))
     say(f"next: xtremor evaluate {output}{f' --data {data}' if data else ''}")

@@ -19,7 +19,10 @@ QUICK_METHODS = "plain,noise,pgd,freelb"
 
 def quickstart(
     *,
-    output: Annotated[Path, Parameter(alias="-o", help="Folder for runs and report.")] = Path("quickstart"),
+    output: Annotated[
+        Path | None,
+        Parameter(alias="-o", help="Folder for runs and report (default: quickstart, of other tasks quickstart-TASK)."),
+    ] = None,
     methods: Annotated[
         str, Parameter(help="Methods between commas; a number after a dash is K: freelb-3.")
     ] = QUICK_METHODS,
@@ -40,7 +43,8 @@ def quickstart(
     if seeds < 1:
         raise UserError(f"--seeds must be at least 1, not {seeds}")
     names = split_names(methods, "--methods", "method", "plain,pgd")
-    result = run_grid(Grid(names, seeds, task, ball, recipe, scoring, keep_model), output, workers)
-    say(f"report: {result.page}")
+    folder = output or Path("quickstart" if task.task == DEFAULTS[0].task else f"quickstart-{task.task}")
+    result = run_grid(Grid(names, seeds, task, ball, recipe, scoring, keep_model), folder, workers)
+    say(f"report: {result.page} (open it in a browser)")
     if json_:
         print(json.dumps(result.scores, ensure_ascii=False, indent=2))

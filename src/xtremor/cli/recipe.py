@@ -188,6 +188,7 @@ class TrainOptions:
         from xtremor.tasks.embedding import default_embedding
         from xtremor.training.config import TrainSettings
         from xtremor.training.controls import Controls
+        from xtremor.training.lineage import base_of
 
         check_trainable(card)
         check_threads(self.threads)
@@ -199,7 +200,8 @@ class TrainOptions:
             own[name] = getattr(card.defaults, name) if value is None else value
         own["controls"] = Controls(**{name: getattr(self, name) for name in Controls.names()})
         if card.category == "retrieval":
-            own["embedding"] = default_embedding(card, self.encoder, trained=True)
+            # After an earlier stage the prefixes are still those of the encoder that it began with.
+            own["embedding"] = default_embedding(card, base_of(self.encoder), trained=True)
         return TrainSettings(task=card.name, method=method, seed=seed, lora=self._adapters(), **own)
 
     def _adapters(self) -> LoraSettings | None:

@@ -124,6 +124,7 @@ def load_task_model(
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"encoder '{name}' cannot be loaded from {folder} ({_first_line(error)})") from error
+        _refuse_decoder(model, name)
         report = _report(name, folder, model, info)
         return _encoder_alone(model, report, folder, drawn) if encoder_only else (model, report)
 
@@ -142,6 +143,7 @@ def skeleton(name: str, auto_class_name: str) -> nn.Module:
     with _quiet(), torch.device("meta"):
         config = _head_config(folder, name, auto_class_name, {})
         model: nn.Module = getattr(transformers, auto_class_name).from_config(config)
+    _refuse_decoder(model, name)
     return model
 
 
@@ -250,6 +252,16 @@ def _refuse_remote_code(folder: Path, name: str) -> None:
     raise UserError(
         f"encoder '{name}' is of model type '{config['model_type']}', which transformers {__version__} does not know"
     )
+
+
+def _refuse_decoder(model: Any, name: str) -> None:
+    """Refuse a task model that runs a decoder behind its encoder; T5's head for tagging has none."""
+    parts = (path.rpartition(".")[2] for path, _ in model.named_modules())
+    if model.config.is_encoder_decoder and "decoder" in parts:
+        raise UserError(
+            f"encoder '{name}' is a {model.config.model_type}, which answers this kind of task "
+            f"({type(model).__name__}) with a decoder; name an --encoder without one"
+        )
 
 
 @contextlib.contextmanager

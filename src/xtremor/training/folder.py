@@ -70,7 +70,7 @@ class RunFolder:
             raise UserError(f"--output {self.path} is a file; name a folder that does not exist yet")
         if self.config.exists():
             before = read_json(self.config)
-            changed = differences(before, identity)
+            changed = differences(*_placeless(before, identity))
             if changed:
                 raise UserError(
                     f"{self.path} holds a run of another configuration ({'; '.join(changed[:5])}); "
@@ -139,6 +139,21 @@ class RunFolder:
         if record.get("format") != FORMAT:
             raise UserError(f"{self.record}: format {record.get('format')}, this version of xtremor reads {FORMAT}")
         return record
+
+
+def _placeless(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both identities without the encoder's name where its fingerprint is the same: a run is what it was trained from,
+    and not where that lies, so that a folder with all stages of a chain can be moved."""
+    if before.get("encoder") is None or before["encoder"] != after.get("encoder"):
+        return before, after
+    return _without_place(before), _without_place(after)
+
+
+def _without_place(identity: dict[str, Any]) -> dict[str, Any]:
+    settings = identity.get("settings")
+    if not isinstance(settings, dict):
+        return identity
+    return {**identity, "settings": {name: value for name, value in settings.items() if name != "encoder"}}
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

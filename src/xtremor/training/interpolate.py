@@ -24,11 +24,18 @@ from xtremor.training.ragged import Ragged
 
 
 def interpolate_run(
-    run: Path, share: float, card: TaskCard, source: Source, output: Path, threads: int | None = None
+    run: Path,
+    share: float,
+    card: TaskCard,
+    source: Source,
+    output: Path,
+    threads: int | None = None,
+    encoder: str | None = None,
 ) -> dict[str, Any]:
     """Write ``output``: the encoder at (1 - ``share``) pretrained + ``share`` trained, the head as trained.
 
     The folder is what `xtremor train --interpolate` would have written, bit for bit, but for times and command.
+    ``encoder`` is where the run's encoder is now; None is where it was.
 
     Raises:
         UserError: a share that is none, a run without a model or interpolated already, an encoder that is not the one
@@ -39,7 +46,7 @@ def interpolate_run(
     computing.prepare(threads)
     before, folder = RunFolder(run), RunFolder(output)
     record = before.read_record()
-    settings = _settings(before, record, share)
+    settings = _settings(before, record, share, encoder)
     identity = {**read_json(before.config), "settings": settings.as_dict()}
     folder.check(identity)
     if folder.finished() and folder.model.is_dir():
@@ -52,7 +59,7 @@ def interpolate_run(
         folder.release()
 
 
-def _settings(before: RunFolder, record: dict[str, Any], share: float) -> TrainSettings:
+def _settings(before: RunFolder, record: dict[str, Any], share: float, encoder: str | None) -> TrainSettings:
     """What the new run is; refuses a run that cannot be interpolated."""
     from xtremor.encoders.load import fingerprint
 
@@ -64,9 +71,18 @@ def _settings(before: RunFolder, record: dict[str, Any], share: float) -> TrainS
         raise UserError(f"{before.config}: its settings cannot be used ({error}); was the file edited?") from error
     if settings.controls.interpolate is not None:
         raise UserError(f"{before.path} is interpolated already; name the run that it was made from")
-    if fingerprint(settings.encoder) != record["encoder"]["fingerprint"]:
+    if encoder is not None:
+        settings = replace(settings, encoder=encoder)
+    try:
+        there = fingerprint(settings.encoder)
+    except UserError as error:
         raise UserError(
-            f"the encoder {settings.encoder} is not the one that {before.path} was trained from; put those weights back"
+            f"the encoder of {before.path} cannot be read ({error}); where it has been moved, name it with --encoder"
+        ) from error
+    if there != record["encoder"]["fingerprint"]:
+        raise UserError(
+            f"the encoder {settings.encoder} is not the one that {before.path} was trained from; put those weights "
+            "back, or say with --encoder where they are"
         )
     return replace(settings, controls=replace(settings.controls, interpolate=share))
 

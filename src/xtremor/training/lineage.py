@@ -45,6 +45,15 @@ def lineage_of(encoder: str) -> dict[str, Any]:
     return {"lineage": {"encoder": root, "stages": [*(before["stages"] if before else ()), stage]}}
 
 
+def base_of(encoder: str) -> str:
+    """Name of the pretrained encoder that ``encoder`` goes back to: its own, unless it is a finished run of ours."""
+    run = run_of(Path(encoder).expanduser())
+    if run is None or not RunFolder(run).finished():
+        return encoder
+    record = RunFolder(run).read_record()
+    return root_name(record, record["training"]["encoder"])
+
+
 def root_name(record: dict[str, Any], encoder: str) -> str:
     """Name of the pretrained encoder that a run goes back to; ``encoder`` is what the run itself was given."""
     past = record.get("lineage")

@@ -173,8 +173,10 @@ def _fit(
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
     from xtremor.encoders.packing import packed
+    from xtremor.training.drift import Pretrained
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
+    from xtremor.training.shared import POOLER
 
     started = time.monotonic()
     accelerator = make_accelerator(settings)
@@ -188,8 +190,12 @@ def _fit(
         # Not before: what is refused up to here leaves no folder behind.
         folder.claim(identity)
         fresh = [f"models.{task}.{name}" for task, report in reports.items() for name in report.missing]
+        one, poolers = model.of(members[0].name), f".{POOLER}."
+        heads = {*reports[members[0].name].missing, *(name for name, _ in one.named_parameters() if poolers in name)}
+        pretrained = Pretrained(one, heads, [name for name, each in one.named_parameters() if each.requires_grad])
         loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order)
         totals = loop.run()
+        drift = pretrained.distance(one)
     full.to(accelerator.device)
     expand(model, full, table)
     # Some architectures keep the table beside the parts that were shared before.
@@ -204,6 +210,7 @@ def _fit(
         "tasks": [_entry(settings, member, order, step, place) for place, member in enumerate(members)],
         "sampling": mixing.as_dict(),
         "site_unit": step.steps[0].unit,
+        "drift": drift,
         "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
         "english_dev": None,
         "own": None,

@@ -102,16 +102,21 @@ def _labels_apart(path: Path, rows: TextFile, count: int) -> list[int]:
 
 
 def _hellaswag(file: TextFile) -> list[_Item]:
-    """The first text is ctx_a, and each ending is behind ctx_b, the words that it continues."""
+    """The first text is ctx_a, and each ending is behind ctx_b, the words that it continues.
+
+    A row without them has the whole text in ctx alone.
+    """
     found = []
     for where, row in read_json_lines(file):
-        first, second = (member(row, key, str, where) for key in ("ctx_a", "ctx_b"))
+        key = "ctx_a" if "ctx_a" in row else "ctx"
+        first = member(row, key, str, where)
+        second = member(row, "ctx_b", str, where) if key == "ctx_a" and "ctx_b" in row else ""
         endings = [typed(each, str, f"{where}, 'endings'") for each in member(row, "endings", list, where)]
         if len(endings) != 4:
             raise UserError(f"{where}: there are {len(endings)} endings; expected 4")
         choices = tuple(f"{second} {ending}".strip() for ending in endings)
         right = _number(member(row, "label", int, where), 4, where)
-        found.append(_Item(_asked(first, where, "ctx_a"), "", choices, right, member(row, "source_id", str, where)))
+        found.append(_Item(_asked(first, where, key), "", choices, right, member(row, "source_id", str, where)))
     return found
 
 

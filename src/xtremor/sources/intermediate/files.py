@@ -36,7 +36,10 @@ _MNLI = _unpacked(
         "dev-mismatched": "multinli_1.0_dev_mismatched.jsonl",
     },
 )
-_MNLI_GLUE = {**_glue("mnli", dev="dev_matched"), "dev-mismatched": ("mnli/dev_mismatched.tsv",)}
+_MNLI_GLUE = {
+    **_glue("mnli", dev="dev_matched"),
+    "dev-mismatched": ("mnli/dev_mismatched.tsv", "mnli/MNLI/dev_mismatched.tsv"),
+}
 _SIQA = _unpacked("siqa", "socialiqa-train-dev", {"train": "train.jsonl", "dev": "dev.jsonl"})
 _SIQA_OLDER = {"train": "siqa/socialIQa_v1.4_trn.jsonl", "dev": "siqa/socialIQa_v1.4_dev.jsonl"}
 
