@@ -17,6 +17,7 @@ from xtremor.encoders import boundary, hub
 from xtremor.encoders.cards import CARDS, EncoderCard, hub_id, known_encoders
 from xtremor.encoders.checkpoint import check_folder, checkpoint_names, read_config, weight_files
 from xtremor.encoders.fingerprint import folder_fingerprint
+from xtremor.encoders.lazy_tokenizer import LazyTokenizer
 from xtremor.encoders.report import LoadReport
 from xtremor.encoders.runs import model_folder, run_of
 from xtremor.encoders.starter import starter_folder
@@ -60,13 +61,17 @@ def fingerprint(name: str) -> str:
 
 
 def load_tokenizer(name: str) -> Any:
-    """Load the tokenizer of an encoder (a transformers tokenizer).
+    """The tokenizer of an encoder (a transformers tokenizer, loaded at its first use).
 
     Raises:
-        UserError: as ``resolve``, or the tokenizer's files cannot be read.
+        UserError: as ``resolve``; at its first use, the tokenizer's files cannot be read.
     """
     folder = Path(resolve(name))
     _refuse_remote_code(folder, name)
+    return LazyTokenizer(folder, lambda: _read_tokenizer(folder))
+
+
+def _read_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     with _quiet():

@@ -1,4 +1,4 @@
-"""Encoders that compute real tokens only: rows stand one after another, (1, T, H), between the first layer and the last.
+"""Encoders that compute real tokens only: rows stand one after another, (1, T, H), from the first layer to the last.
 
 The embedding block still sees padded rows, so that positions and token types are the model's own; what it puts out is
 packed before the first layer, attention stays within rows, and what the last layer puts out is padded again with zeros,

@@ -26,6 +26,7 @@ from xtremor.training.folder import FORMAT, RunFolder, write_json
 from xtremor.training.learning import doubts, english_dev
 from xtremor.training.lineage import lineage_of
 from xtremor.training.record import common_record, cost_sentence
+from xtremor.training.token_cache import keeping_tokens
 
 if TYPE_CHECKING:
     from torch import nn
@@ -183,7 +184,8 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
     draws = None
     if substitution is not None:
         draws = make_draws(substitution, settings.encoder, examples, settings.epochs, settings.seed, featurize)
-    features = featurize(examples) if draws is None else draws.features
+    with keeping_tokens():
+        features = featurize(examples) if draws is None else draws.features
     lengths = features.rows.lengths
     classes = f"{len(labels)} classes, " if labels else ""
     inputs = f"{len(lengths):,} inputs, " if len(lengths) != len(examples) else ""
