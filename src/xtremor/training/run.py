@@ -285,7 +285,7 @@ def fit(
     keep_state: bool,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
-    from xtremor.encoders.packing import packed
+    from xtremor.encoders.packing import packed, padding_note
     from xtremor.training.adapt import Adaptation, frozen_names
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
@@ -301,6 +301,7 @@ def fit(
     model.train()
     draws = prepared.draws
     with packed(model, settings.packing) as packs:
+        note = padding_note(model, settings.packing and not packs)
         step = BatchStep(
             model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
             accelerator, full.weight, prepared.tokenizer.all_special_ids,
@@ -320,6 +321,7 @@ def fit(
         "category": prepared.card.category,
         "texts": prepared.texts,
         "packed": packs,
+        **note,
         "site_unit": step.unit,
         **held,
         **({} if draws is None else {"substitution": draws.record}),

@@ -172,7 +172,7 @@ def _fit(
     checkpoint_seconds: float,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
-    from xtremor.encoders.packing import packed
+    from xtremor.encoders.packing import packed, padding_note
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
 
@@ -184,6 +184,7 @@ def _fit(
     model.to(accelerator.device)
     model.train()
     with packed(list(model.models.values()), settings.packing) as packs:
+        note = padding_note(next(iter(model.models.values())), settings.packing and not packs)
         step = _mixed_step(settings, members, model, table, full, accelerator)
         # Not before: what is refused up to here leaves no folder behind.
         folder.claim(identity)
@@ -201,6 +202,7 @@ def _fit(
         "category": CATEGORY,
         "texts": None,
         "packed": packs,
+        **note,
         "tasks": [_entry(settings, member, order, step, place) for place, member in enumerate(members)],
         "sampling": mixing.as_dict(),
         "site_unit": step.steps[0].unit,
