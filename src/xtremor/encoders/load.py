@@ -74,7 +74,7 @@ def load_tokenizer(name: str) -> Any:
 def _read_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
-    with _quiet():
+    with quiet():
         try:
             return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         except Exception as error:
@@ -111,7 +111,7 @@ def load_task_model(
     import transformers
 
     auto_class = getattr(transformers, auto_class_name)
-    with _quiet():
+    with quiet():
         config = _head_config(folder, name, auto_class_name, config_overrides)
         if encoder_only:
             boundary.without_labels(config, config_overrides)
@@ -144,7 +144,7 @@ def skeleton(name: str, auto_class_name: str) -> nn.Module:
     import torch
     import transformers
 
-    with _quiet(), torch.device("meta"):
+    with quiet(), torch.device("meta"):
         config = _head_config(folder, name, auto_class_name, {})
         model: nn.Module = getattr(transformers, auto_class_name).from_config(config)
     return model
@@ -258,7 +258,7 @@ def _refuse_remote_code(folder: Path, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers from printing its own account of a load; ours follows in one place."""
     from transformers.utils import logging
 

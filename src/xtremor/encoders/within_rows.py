@@ -114,12 +114,12 @@ def attend(
     for group in groups.groups:
         shape = group.tokens.shape
         # Not by indexing, whose gradient sorts the places before it adds them up.
-        taken = [
+        query, key, value = (
             each.index_select(0, group.tokens.flatten()).unflatten(0, shape).transpose(1, 2)
             for each in (queries, keys, values)
-        ]
+        )
         mask = _masked(group, window, query.device)
-        found = scaled_dot_product_attention(*taken, mask, dropout, scale=scaling)
+        found = scaled_dot_product_attention(query, key, value, mask, dropout, scale=scaling)
         found = found.transpose(1, 2).flatten(0, 1)
         parts.append(found if group.real is None else found.index_select(0, group.flat))
     joined = parts[0] if len(parts) == 1 else torch.cat(parts)
