@@ -289,6 +289,7 @@ def fit(
     from xtremor.training.adapt import Adaptation, frozen_names
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
+    from xtremor.training.optimizer import decayed
     from xtremor.training.step import BatchStep
 
     started = time.monotonic()
@@ -314,7 +315,7 @@ def fit(
         totals = loop.run(save_last=keep_state)
     held = adaptation.finish()
     full.to(accelerator.device)
-    expand(model, full, table)
+    expand(model, full, table, decayed(settings, loop.updates - loop.probe))
     return {
         **common_record(settings, prepared.examples, report, totals, step, table, accelerator.device),
         "task": prepared.card.name,

@@ -175,6 +175,7 @@ def _fit(
     from xtremor.encoders.packing import packed, padding_note
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
+    from xtremor.training.optimizer import decayed
 
     started = time.monotonic()
     accelerator = make_accelerator(settings)
@@ -192,7 +193,7 @@ def _fit(
         loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order)
         totals = loop.run()
     full.to(accelerator.device)
-    expand(model, full, table)
+    expand(model, full, table, decayed(settings, loop.updates - loop.probe))
     # Some architectures keep the table beside the parts that were shared before.
     model.share()
     rows = sum(member.prepared.examples for member in members)
