@@ -11,6 +11,7 @@ from xtremor.errors import UserError
 from xtremor.robust.registry import make
 from xtremor.tasks.embedding import Embedding
 from xtremor.training.config import TrainSettings, derived_seed, differences
+from xtremor.training.controls import Controls
 
 
 @pytest.mark.parametrize(

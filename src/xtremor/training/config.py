@@ -128,8 +128,8 @@ class TrainSettings:
             raise UserError("--decay-embeddings moves the word embeddings, which are kept as they are; leave one out")
         if self.controls.l2_sp is not None or self.controls.interpolate is not None:
             raise UserError(
-                "--decay-embeddings moves rows of the word embeddings that do not occur, which --l2-sp and --interpolate "
-                "leave alone; leave one of them out"
+                "--decay-embeddings moves rows of the word embeddings that do not occur, which --l2-sp and "
+                "--interpolate leave alone; leave one of them out"
             )
 
     @property

@@ -29,8 +29,8 @@ tags: [xtremor, trimmed-vocabulary]
 # {base} for {", ".join(codes)}
 
 A {record["architecture"]} with {rows["after"]:,} of the {rows["before"]:,} rows of its word embeddings: those that
-occur{often} in text of these languages, special tokens, single bytes, and the letters of their scripts. Nothing else was
-changed and nothing was trained.{stored} The text: {"; ".join(record["text"])}.
+occur{often} in text of these languages, special tokens, single bytes, and the letters of their scripts. Nothing else
+was changed and nothing was trained.{stored} The text: {"; ".join(record["text"])}.
 
 A line all of whose tokens were kept has the tokens and the hidden states that it had before. Other text is split into
 smaller pieces where a piece is missing; measured on lines that were left out:
