@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xtremor.training.batches import batches_from, epoch_batches, length_sorted, updates_in
+from xtremor.training.batches import batches_from, epoch_batches, length_sorted, parts_of, updates_in
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=120).map(np.array)
 SIZES = st.integers(1, 20)
@@ -98,3 +98,16 @@ def test_sorted_batches_cover_all_rows_within_the_budget(lengths: np.ndarray, bu
 
 def test_no_rows_make_no_batches() -> None:
     assert list(length_sorted(np.array([], dtype=np.int64), 100)) == []
+
+
+def test_an_update_is_split_by_parts_and_by_tokens() -> None:
+    lengths = np.array([4, 4, 9, 1, 30, 2])
+    rows = np.arange(6)
+
+    def split(parts: int, tokens: int | None) -> list[list[int]]:
+        return [part.tolist() for part in parts_of(rows, lengths, parts, tokens)]
+
+    assert split(1, None) == [[0, 1, 2, 3, 4, 5]] and split(2, None) == [[0, 1, 2], [3, 4, 5]]
+    assert split(1, 10) == [[0, 1], [2, 3], [4], [5]]
+    assert split(2, 17) == [[0, 1, 2], [3], [4], [5]]
+    assert split(1, 100) == [[0, 1, 2, 3, 4, 5]]

@@ -11,6 +11,7 @@ from xtremor.errors import UserError
 from xtremor.robust.registry import make
 from xtremor.tasks.embedding import Embedding
 from xtremor.training.config import TrainSettings, derived_seed, differences
+from xtremor.training.controls import Controls
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,16 @@ from xtremor.training.config import TrainSettings, derived_seed, differences
         ({"weight_decay": math.nan}, "--weight-decay"),
         ({"precision": "fp16"}, "--precision must be one of fp32, bf16, not 'fp16'"),
         ({"accumulate": 33}, "--accumulate 33 is more than the 32 rows"),
+        ({"batch_tokens": 100}, "--batch-tokens 100 is less than an input of --max-length 128"),
+        ({"decay_embeddings": True}, "--decay-embeddings is about --weight-decay, which is 0"),
+        (
+            {"decay_embeddings": True, "weight_decay": 0.1, "freeze_embeddings": True},
+            "--decay-embeddings moves the word embeddings",
+        ),
+        (
+            {"decay_embeddings": True, "weight_decay": 0.1, "controls": Controls(l2_sp=0.1)},
+            "leave one of them out",
+        ),
         ({"embedding": Embedding(), "method": make("rsda")}, "--method rsda is not for retrieval"),
     ],
 )

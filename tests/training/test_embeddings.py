@@ -18,39 +18,47 @@ from xtremor.training.batches import batches_from
 from xtremor.training.config import TrainSettings
 from xtremor.training.embeddings import CompactEmbedding, compact, expand
 from xtremor.training.loop import Loop
-from xtremor.training.optimizer import rate_share
+from xtremor.training.optimizer import decayed, rate_share
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_twenty_updates_equal_those_of_the_full_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("decay", "everywhere"), [(0.0, False), (0.5, False), (0.5, True)])
+def test_fifty_updates_equal_those_of_the_full_table(tmp_path: Path, decay: float, everywhere: bool) -> None:
     """Against a loop written out here: transformers' model, torch's AdamW, the schedule by its formula."""
     features, model = random_features(), make_classifier()
-    settings = TrainSettings("xnli", epochs=20 / 3, batch_size=4, learning_rate=3e-3, head_learning_rate=1e-2)
+    settings = TrainSettings(
+        "xnli", epochs=50 / 3, batch_size=4, learning_rate=3e-3, head_learning_rate=1e-2, weight_decay=decay,
+        decay_embeddings=everywhere,
+    )  # fmt: skip
     dense = copy.deepcopy(model)
     before = dense.get_input_embeddings().weight.detach().clone()
     head = [*dense.classifier.parameters()]
-    rest = [each for name, each in dense.named_parameters() if not name.startswith("classifier")]
-    optimizer = torch.optim.AdamW([{"params": rest}, {"params": head}], weight_decay=0.0)
-    for update, rows in enumerate(batches_from(features.rows.lengths, 4, settings.seed, 20)):
+    groups = [{"params": [each], "rate": 1e-2, "weight_decay": decay if each.ndim > 1 else 0.0} for each in head]
+    for name, each in dense.named_parameters():
+        if not name.startswith("classifier"):
+            decays = each.ndim > 1 and ("embeddings" not in name or (everywhere and "word" in name))
+            groups.append({"params": [each], "rate": 3e-3, "weight_decay": decay if decays else 0.0})
+    optimizer = torch.optim.AdamW(groups)
+    for update, rows in enumerate(batches_from(features.rows.lengths, 4, settings.seed, 50)):
         optimizer.zero_grad()
         reference_loss(dense, Features(features.rows.take(rows), features.targets[rows], 0)).backward()
         nn.utils.clip_grad_norm_(dense.parameters(), 1.0)
-        for group, rate in zip(optimizer.param_groups, (3e-3, 1e-2), strict=True):
-            group["lr"] = rate * rate_share(update, 20, 0.1)
+        for group in optimizer.param_groups:
+            group["lr"] = group["rate"] * rate_share(update, 50, 0.1)
         optimizer.step()
 
     small = copy.deepcopy(model)
     step = make_step(small, features)
     full = small.get_input_embeddings()
     totals = Loop(step, settings, ["classifier.weight", "classifier.bias"], tmp_path).run()
-    expand(step.model, full, step.table)
-    assert totals.update == 20
+    expand(step.model, full, step.table, decayed(settings, 50))
+    assert totals.update == 50
     kept = step.table.get_buffer("kept")
     rest_of_table = torch.ones(len(before), dtype=torch.bool)
     rest_of_table[kept] = False
     trained = step.model.get_input_embeddings().weight
-    assert torch.equal(trained[rest_of_table], before[rest_of_table]) and rest_of_table.sum() > 100
+    assert torch.equal(trained[rest_of_table], before[rest_of_table]) is not everywhere and rest_of_table.sum() > 100
     assert not torch.equal(trained[kept], before[kept])
     found = step.model.state_dict()
     for name, weight in dense.state_dict().items():

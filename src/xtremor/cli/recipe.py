@@ -142,7 +142,13 @@ class TrainOptions:
         int | None, Parameter(help="Rows drawn for training, the same for every seed and method.")
     ] = None
     warmup: Annotated[float, Parameter(help="Share of the updates with a rising rate.")] = 0.1
+    batch_tokens: Annotated[
+        int | None, Parameter(help="Split an update's rows into micro-batches of at most so many tokens.")
+    ] = None
     weight_decay: Annotated[float, Parameter(help="Of AdamW, on the encoder's matrices.")] = 0.0
+    decay_embeddings: Annotated[
+        bool, Parameter(negative=(), help="Weight decay on the word embeddings too, all rows of them.")
+    ] = False
     clip: Annotated[float, Parameter(help="Largest gradient norm of an update.")] = 1.0
     freeze_embeddings: Annotated[bool, Parameter(negative=(), help="Keep the word embeddings as they are.")] = False
     precision: Annotated[str, Parameter(help="fp32 or bf16.")] = "fp32"
@@ -193,7 +199,7 @@ class TrainOptions:
         check_trainable(card)
         check_threads(self.threads)
         shared = ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
-        own = {name: getattr(self, name) for name in (*shared, "fresh_pooler")}
+        own = {name: getattr(self, name) for name in (*shared, "fresh_pooler", "decay_embeddings", "batch_tokens")}
         own["packing"] = not self.no_packing
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)

@@ -77,6 +77,33 @@ class Epochs:
         return {}
 
 
+def parts_of(rows: np.ndarray, lengths: np.ndarray, parts: int, tokens: int | None = None) -> list[np.ndarray]:
+    """Split the rows of an update into micro-batches.
+
+    An update is of so many rows whatever it is split into, so that runs on other machines and with other inputs can be
+    compared; a budget of tokens bounds the memory alone.
+
+    Args:
+        rows: (R,) numbers of units.
+        lengths: (N,) tokens of every unit.
+        parts: micro-batches, at least.
+        tokens: of a micro-batch, at most; one unit alone may be longer.
+    """
+    found: list[np.ndarray] = []
+    for piece in np.array_split(rows, min(parts, len(rows))):
+        if tokens is None:
+            found.append(piece)
+            continue
+        start = total = 0
+        for place, length in enumerate(lengths[piece]):
+            if place > start and total + length > tokens:
+                found.append(piece[start:place])
+                start, total = place, 0
+            total += length
+        found.append(piece[start:])
+    return found
+
+
 def length_sorted(lengths: np.ndarray, token_budget: int) -> Iterator[np.ndarray]:
     """Yield batches of rows of like length whose padded size is at most ``token_budget`` tokens, longest first."""
     order = np.argsort(-lengths, kind="stable")

@@ -37,13 +37,15 @@ class TrainSettings:
         train_rows: rows drawn (seeded by ``rows_seed``, not by ``seed``: all seeds see the same rows); None is all.
         rows_seed: seed of that draw.
         warmup: share of updates with a rising rate.
-        weight_decay: AdamW's, on matrices of the encoder; never on embeddings, biases and norms.
+        weight_decay: AdamW's, on matrices of the encoder; never on biases and norms, on embeddings by option.
         clip: gradient norm that an update is clipped to.
         freeze_embeddings: keep the word-embedding table as it is.
         precision: ``fp32`` or ``bf16`` (autocast).
         packing: compute real tokens only, where the architecture allows it; the same but for other dropout masks.
         controls: what holds the encoder near its pretraining.
         lora: adapters instead of the encoder's own matrices; None trains those.
+        decay_embeddings: weight decay on the word embeddings too, on all rows of the table.
+        batch_tokens: an update's rows are split into micro-batches of no more real tokens than that; None does not.
         fresh_pooler: take nothing but the encoder's own tensors, as from an earlier stage, though it brings a pooler.
         embedding: how vectors are made, where the task is retrieval; None elsewhere.
         temperature: that cosines are divided by in its loss.
@@ -70,6 +72,8 @@ class TrainSettings:
     controls: Controls = field(default_factory=Controls)
     lora: LoraSettings | None = None
     fresh_pooler: bool = False
+    decay_embeddings: bool = False
+    batch_tokens: int | None = None
     embedding: Embedding | None = None
     temperature: float = TEMPERATURE
 
@@ -100,6 +104,15 @@ class TrainSettings:
                 f"--accumulate {self.accumulate}: in retrieval the other passages of a batch are what a query is told "
                 "from, so that a batch cannot be split; leave it out and name a smaller --batch-size"
             )
+        if self.decay_embeddings:
+            self._check_decay()
+        if self.batch_tokens is not None:
+            if self.batch_tokens < self.max_length:
+                raise UserError(
+                    f"--batch-tokens {self.batch_tokens} is less than an input of --max-length {self.max_length} takes"
+                )
+            if self.embedding is not None:
+                raise UserError("--batch-tokens: a batch of retrieval cannot be split; name a smaller --batch-size")
         if self.embedding is not None and self.method.substitution is not None:
             raise UserError(
                 "--method rsda is not for retrieval: a query and its passage would lose the words that tell them from "
@@ -107,6 +120,17 @@ class TrainSettings:
             )
         if not 0 < self.temperature < math.inf:
             raise UserError(f"--temperature must be a number greater than 0, not {self.temperature}")
+
+    def _check_decay(self) -> None:
+        if not self.weight_decay:
+            raise UserError("--decay-embeddings is about --weight-decay, which is 0; name one, or leave the option out")
+        if self.freeze_embeddings or self.controls.freeze_layers is not None:
+            raise UserError("--decay-embeddings moves the word embeddings, which are kept as they are; leave one out")
+        if self.controls.l2_sp is not None or self.controls.interpolate is not None:
+            raise UserError(
+                "--decay-embeddings moves rows of the word embeddings that do not occur, which --l2-sp and "
+                "--interpolate leave alone; leave one of them out"
+            )
 
     @property
     def arm(self) -> str:
@@ -121,9 +145,8 @@ class TrainSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
-        hidden = {"controls", "lora", "embedding", "temperature"} | (
-            {"fresh_pooler"} if not self.fresh_pooler else set()
-        )
+        off = {name for name in ("fresh_pooler", "decay_embeddings", "batch_tokens") if not getattr(self, name)}
+        hidden = {"controls", "lora", "embedding", "temperature"} | off
         recipe = {name: value for name, value in asdict(self).items() if name not in hidden}
         vectors = {} if self.embedding is None else {**asdict(self.embedding), "temperature": self.temperature}
         adapters = {} if self.lora is None else self.lora.as_dict()

@@ -13,8 +13,9 @@ class CompactEmbedding(nn.Module):
     """A stand-in for a word-embedding table that holds only the rows of a training set.
 
     The model keeps seeing ids of the full vocabulary (position ids and masks that depend on them stay right);
-    the lookup goes through an index. Without weight decay on the table this is exact: a row that never occurs has
-    gradient zero at every step and does not move.
+    the lookup goes through an index. This is exact: a row that never occurs has gradient zero at every step, and AdamW
+    without weight decay does not move it. With weight decay it shrinks by the same factor as all such rows, which
+    `expand` makes up for.
 
     Args:
         full: the table, (V, H).
@@ -47,8 +48,10 @@ class CompactEmbedding(nn.Module):
         return nn.functional.embedding(self.rows(input_ids), self.weight)
 
     @torch.no_grad()
-    def expand_into(self, full: nn.Embedding) -> nn.Embedding:
-        """Write the rows back into the full table and return it."""
+    def expand_into(self, full: nn.Embedding, rest: float = 1.0) -> nn.Embedding:
+        """Write the rows back into the full table and return it; the other rows are multiplied by ``rest``."""
+        if rest != 1.0:
+            full.weight.data.mul_(rest)
         full.weight.data[self.get_buffer("kept").to(full.weight.device)] = self.weight.detach().to(full.weight)
         return full
 
@@ -71,6 +74,9 @@ def compact(model: nn.Module, tokens: np.ndarray, pad_token: int, train: bool) -
     return full, small
 
 
-def expand(model: nn.Module, full: nn.Embedding, small: CompactEmbedding) -> None:
-    """Undo `compact` with the trained rows in place."""
-    model.set_input_embeddings(small.expand_into(full))  # type: ignore[operator]
+def expand(model: nn.Module, full: nn.Embedding, small: CompactEmbedding, rest: float = 1.0) -> None:
+    """Undo `compact` with the trained rows in place.
+
+    ``rest`` is what weight decay left of the others (`training.optimizer.decayed`).
+    """
+    model.set_input_embeddings(small.expand_into(full, rest))  # type: ignore[operator]

@@ -20,7 +20,7 @@ from xtremor.robust.methods import Plain
 from xtremor.robust.methods.base import Runner
 from xtremor.training import checkpoint
 from xtremor.training import log as log_file
-from xtremor.training.batches import Epochs
+from xtremor.training.batches import Epochs, parts_of
 from xtremor.training.beside import BesidePlain
 from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.drift import L2SP
@@ -216,7 +216,9 @@ class Loop:
         probing = update < 0
         self.optimizer.zero_grad(set_to_none=True)
         loss, tokens, weights = 0.0, 0, self.step.weights
-        for part, piece in enumerate(np.array_split(rows, min(self.settings.accumulate, len(rows)))):
+        settings = self.settings
+        parts = parts_of(rows, self.step.lengths, settings.accumulate, settings.batch_tokens)
+        for part, piece in enumerate(parts):
             # By targets, not by rows: the parts' mean losses then add up to that of the whole batch.
             share = int(weights[piece].sum()) / int(weights[rows].sum())
             if part == 0 and self.beside.due(update):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import torch
@@ -25,7 +26,10 @@ def make_optimizer(model: nn.Module, fresh: Collection[str], settings: TrainSett
     table = model.get_input_embeddings()  # type: ignore[operator]
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            decays = parameter.ndim > 1 and parameter is not table.weight and "embeddings" not in name
+            if parameter is table.weight:
+                decays = settings.decay_embeddings
+            else:
+                decays = parameter.ndim > 1 and "embeddings" not in name
             groups.setdefault((name in fresh, decays), []).append(parameter)
     return torch.optim.AdamW(
         [
@@ -48,6 +52,18 @@ def rate_share(update: int, updates: int, warmup: float) -> float:
     if update < rising:
         return (update + 1) / (rising + 1)
     return max(0.0, (updates - update) / max(1.0, updates - rising))
+
+
+def decayed(settings: TrainSettings, updates: int) -> float:
+    """What weight decay leaves after a run of a word-embedding row that never occurs: of its value, so much.
+
+    AdamW multiplies every weight by 1 - rate * decay in each update; a row without gradients sees nothing else, so that
+    all of its updates can be made at once at the end.
+    """
+    if not settings.decay_embeddings:
+        return 1.0
+    rates = (settings.learning_rate * rate_share(update, updates, settings.warmup) for update in range(updates))
+    return math.prod(1 - rate * settings.weight_decay for rate in rates)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, share: float) -> None:

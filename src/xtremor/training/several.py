@@ -172,10 +172,11 @@ def _fit(
     checkpoint_seconds: float,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
-    from xtremor.encoders.packing import packed
+    from xtremor.encoders.packing import packed, padding_note
     from xtremor.training.drift import Pretrained
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
+    from xtremor.training.optimizer import decayed
     from xtremor.training.shared import POOLER
 
     started = time.monotonic()
@@ -186,6 +187,7 @@ def _fit(
     model.to(accelerator.device)
     model.train()
     with packed(list(model.models.values()), settings.packing) as packs:
+        note = padding_note(next(iter(model.models.values())), settings.packing and not packs)
         step = _mixed_step(settings, members, model, table, full, accelerator)
         # Not before: what is refused up to here leaves no folder behind.
         folder.claim(identity)
@@ -197,7 +199,7 @@ def _fit(
         totals = loop.run()
         drift = pretrained.distance(one)
     full.to(accelerator.device)
-    expand(model, full, table)
+    expand(model, full, table, decayed(settings, loop.updates - loop.probe))
     # Some architectures keep the table beside the parts that were shared before.
     model.share()
     rows = sum(member.prepared.examples for member in members)
@@ -207,6 +209,7 @@ def _fit(
         "category": CATEGORY,
         "texts": None,
         "packed": packs,
+        **note,
         "tasks": [_entry(settings, member, order, step, place) for place, member in enumerate(members)],
         "sampling": mixing.as_dict(),
         "site_unit": step.steps[0].unit,
