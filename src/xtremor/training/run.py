@@ -303,6 +303,7 @@ def fit(
             model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
             accelerator, full.weight, prepared.tokenizer.all_special_ids,
         )  # fmt: skip
+        computing.release(full.weight)
         # Not before: what is refused up to here leaves no folder behind.
         folder.claim(identity)
         order = None if draws is None else draws.order(settings.batch_size, settings.seed)
