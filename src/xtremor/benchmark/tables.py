@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,10 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=2e-5, fused=True)
         self.pad_token, self.device, self.bf16 = load.pad_token, device, bf16
 
+    def turn(self, batch: Features, number: int) -> None:
+        """`update` in a contest."""
+        self.update(batch)
+
     def update(self, batch: Features) -> None:
         """One weight update."""
         view = padded_view(batch.rows, self.pad_token, self.device)
@@ -74,7 +79,7 @@ def compact_against_dense(
     trainers = {kind: Trainer(load, kind, setting.device, setting.bf16) for kind in KINDS}
     seconds = contest(
         {
-            f"{kind} table": Contestant(lambda number, trainer=trainer: trainer.update(batch), 0.0)
+            f"{kind} table": Contestant(partial(trainer.turn, batch), 0.0)
             for kind, trainer in trainers.items()
         },
         2 * setting.rounds, setting.device, on_turn,

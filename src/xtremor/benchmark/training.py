@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -160,7 +161,7 @@ def method_costs(
     work = _operations(load, model, batch_of(load, 0, setting.rows)).plain()
     done: dict[str, list[float]] = {method.arm: [] for method in methods}
 
-    def turn(number: int, method: Method) -> None:
+    def turn(method: Method, number: int) -> None:
         units = batch_of(load, number, setting.rows)
         before = vars(own.counts).copy()
         own.gradients(method.arm, units)
@@ -171,7 +172,7 @@ def method_costs(
         {
             "matrix products": Contestant(rate.turn, 0.0),
             **{
-                method.arm: Contestant(lambda number, method=method: turn(number, method), work * _passes(own, method))
+                method.arm: Contestant(partial(turn, method), work * _passes(own, method))
                 for method in methods
             },
         },

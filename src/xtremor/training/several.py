@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from xtremor.encoders.load import LoadReport
+    from xtremor.training.crew import Crew
     from xtremor.training.embeddings import CompactEmbedding
     from xtremor.training.shared import MixedStep, SharedEncoder
 
@@ -80,25 +81,29 @@ def train_several(
     """
 
     from xtremor.encoders.load import fingerprint
+    from xtremor.training.crew import Crew
 
-    check_read(settings)
     computing.prepare(threads)
-    members = [Member(source, prepare(settings, card, source)) for card, source in tasks]
-    for member in members:
-        # A damaged dev file is said now, and not after the last update.
-        if has_english_dev(member.source):
-            member.source.examples("dev", "en")
-    folder = RunFolder(output)
-    identity = {
-        "format": FORMAT,
-        "settings": settings.as_dict(),
-        "sampling": mixing.as_dict(),
-        "encoder": fingerprint(settings.encoder),
-        "data": {member.name: features_digest(member.prepared.features) for member in members},
-        "labels": {member.name: list(member.prepared.labels) for member in members},
-    }
-    folder.check(identity)
-    if folder.finished() and (not keep_model or folder.model.is_dir()):
+    crew = Crew.current()
+    with crew.together():
+        check_read(settings)
+        members = [Member(source, prepare(settings, card, source)) for card, source in tasks]
+        for member in members:
+            # A damaged dev file is said now, and not after the last update.
+            if has_english_dev(member.source):
+                member.source.examples("dev", "en")
+        folder = RunFolder(output)
+        identity = {
+            "format": FORMAT,
+            "settings": settings.as_dict(),
+            "sampling": mixing.as_dict(),
+            "encoder": fingerprint(settings.encoder),
+            "data": {member.name: features_digest(member.prepared.features) for member in members},
+            "labels": {member.name: list(member.prepared.labels) for member in members},
+        }
+        if crew.leads:
+            folder.check(identity)
+    if crew.told(crew.leads and folder.finished() and (not keep_model or folder.model.is_dir())):
         say(f"{output}: already finished, nothing to train")
         return folder.read_record()
     try:
@@ -117,15 +122,23 @@ def _train(
     checkpoint_seconds: float,
 ) -> dict[str, Any]:
     """From fresh heads to the record on disk."""
+    from xtremor.training.crew import Crew
+
+    crew = Crew.current()
     started = time.monotonic()
     lengths = {member.name: member.prepared.features.lengths for member in members}
     order = MixedOrder(lengths, mixing, settings.batch_size, settings.epochs, settings.seed)
     say(_drawn(order))
-    model, reports = make_shared(settings, members)
-    ancestry = lineage_of(settings.encoder)
-    check_positions(next(iter(model.models.values())), settings.max_length)
-    record = _fit(settings, members, mixing, order, model, reports, folder, identity, checkpoint_seconds)
+    with crew.together():
+        model, reports = make_shared(settings, members)
+        ancestry = lineage_of(settings.encoder)
+        check_positions(next(iter(model.models.values())), settings.max_length)
+    record = _fit(settings, members, mixing, order, model, reports, folder, identity, checkpoint_seconds, crew)
     record |= ancestry
+    if not crew.leads:
+        for entry in record["tasks"]:
+            entry["english_dev"] = None
+        return record
     record["seconds"]["preparing"] = time.monotonic() - started - record["seconds"]["this_process"]
     for member, entry in zip(members, record["tasks"], strict=True):
         entry["english_dev"] = english_dev(settings, member.prepared, member.source, model.of(member.name))
@@ -170,6 +183,7 @@ def _fit(
     folder: RunFolder,
     identity: dict[str, Any],
     checkpoint_seconds: float,
+    crew: Crew,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
     from xtremor.encoders.packing import packed
@@ -184,11 +198,13 @@ def _fit(
     model.to(accelerator.device)
     model.train()
     with packed(list(model.models.values()), settings.packing) as packs:
-        step = _mixed_step(settings, members, model, table, full, accelerator)
-        # Not before: what is refused up to here leaves no folder behind.
-        folder.claim(identity)
+        with crew.together():
+            step = _mixed_step(settings, members, model, table, full, accelerator, crew)
+            # Not before: what is refused up to here leaves no folder behind.
+            if crew.leads:
+                folder.claim(identity)
         fresh = [f"models.{task}.{name}" for task, report in reports.items() for name in report.missing]
-        loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order)
+        loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order, crew=crew)
         totals = loop.run()
     full.to(accelerator.device)
     expand(model, full, table)
@@ -201,6 +217,7 @@ def _fit(
         "category": CATEGORY,
         "texts": None,
         "packed": packs,
+        "processes": crew.size,
         "tasks": [_entry(settings, member, order, step, place) for place, member in enumerate(members)],
         "sampling": mixing.as_dict(),
         "site_unit": step.steps[0].unit,
@@ -217,6 +234,7 @@ def _mixed_step(
     table: CompactEmbedding,
     full: nn.Embedding,
     accelerator: Any,
+    crew: Crew,
 ) -> MixedStep:
     """A step for each task, behind one."""
     from xtremor.robust.counter import PassCounter, PassCounts
@@ -231,7 +249,7 @@ def _mixed_step(
         steps.append(
             BatchStep(
                 model.of(member.name), table, prepared.features, prepared.category, settings.method, settings.seed,
-                pad_token, accelerator, full.weight, tokenizer.all_special_ids, counts,
+                pad_token, accelerator, full.weight, tokenizer.all_special_ids, counts, crew,
             )
         )  # fmt: skip
     # The encoder is one: hooks on the first model's see the passes of all.
