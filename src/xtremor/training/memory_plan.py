@@ -1,0 +1,195 @@
+"""How much memory a run will need, told before anything is loaded.
+
+Weights, gradients and moments are counted. What a forward pass keeps for the backward pass is measured: a layer of the
+encoder's shape with random weights is run over a few tokens, and every tensor that autograd saves is weighed.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from xtremor.encoders.layers import layer_names
+from xtremor.errors import UserError
+
+if TYPE_CHECKING:
+    from xtremor.robust.methods.base import Method
+
+# Tokens of the rows that the layers are weighed on.
+SAMPLE_ROWS, SAMPLE_LENGTH = 4, 64
+# Methods that hold the graphs of two passes at once: a clean and a noisy one, which are compared.
+TWO_GRAPHS = frozenset({"smart", "smart-code", "alum", "vat", "r3f", "r4f", "r-drop", "r-drop-paper"})
+# Of an encoder that is weighed; a word-embedding table of the full size would only take memory.
+VOCABULARY = 64
+# CUDA's context and its libraries, and what the allocator cannot use of what it holds.
+CONTEXT, FRAGMENTED = 0.6 * 2**30, 0.1
+MB = 2**20
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """Bytes.
+
+    Attributes:
+        weights: of everything that is computed with, the compact word embeddings among them.
+        gradients: of what is trained.
+        moments: AdamW's two.
+        activations: what the graphs of a micro-batch keep, all that are held at once.
+        perturbation: delta, its gradient and the looked-up word vectors.
+        other: averaged weights of a method; on a GPU its context and what the allocator cannot use.
+        tokens: of the largest micro-batch.
+        per_token: activations of a token in all layers.
+    """
+
+    weights: float
+    gradients: float
+    moments: float
+    activations: float
+    perturbation: float
+    other: float
+    tokens: int
+    per_token: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        kept = (self.weights, self.gradients, self.moments, self.activations, self.perturbation, self.other)
+        return float(sum(kept))
+
+    def as_dict(self) -> dict[str, float]:
+        """MB by name."""
+        names = ("weights", "gradients", "moments", "activations", "perturbation", "other", "total")
+        return {**{name: getattr(self, name) / MB for name in names}, "tokens": self.tokens}
+
+    def sentences(self) -> list[str]:
+        """For people."""
+        parts = self.as_dict()
+        told = [f"{name}: {parts[name]:,.0f} MB" for name in parts if name not in ("tokens", "total")]
+        return [
+            f"largest micro-batch: {self.tokens:,} real tokens, {self.per_token / 1024:,.0f} KB each in all layers",
+            ", ".join(told),
+            f"planned memory: {self.total / 2**30:.2f} GiB",
+        ]
+
+
+def memory_plan(
+    config: Any,
+    auto_class: str,
+    method: Method,
+    tokens: int,
+    word_rows: int,
+    bf16: bool = False,
+    on_gpu: bool = False,
+    checkpointing: bool = False,
+    train_words: bool = True,
+    trainable: float | None = None,
+) -> MemoryPlan:
+    """Plan a run.
+
+    Args:
+        config: of the encoder, a transformers configuration.
+        auto_class: of the task's model.
+        method: that trains it.
+        tokens: real tokens of the largest micro-batch (padded ones for an encoder that cannot be packed).
+        word_rows: rows of the compact word embeddings.
+        bf16: autocast.
+        on_gpu: attention keeps no weights there, and the context takes its share.
+        checkpointing: layers keep their input alone, and are computed again.
+        train_words: whether the word embeddings are trained.
+        trainable: parameters that are trained besides word embeddings; None is all.
+
+    Raises:
+        UserError: the encoder's layers cannot be told apart.
+    """
+    first, second = (_shallow(config, auto_class, layers, on_gpu) for layers in (1, 2))
+    layers, hidden = config.num_hidden_layers, config.hidden_size
+    words = word_rows * hidden
+    one = sum(each.numel() for each in first.parameters()) - first.get_input_embeddings().weight.numel()
+    two = sum(each.numel() for each in second.parameters()) - second.get_input_embeddings().weight.numel()
+    rest = one + (layers - 1) * (two - one)
+    trained = (rest if trainable is None else trainable) + (words if train_words else 0)
+    shallow, deeper = (saved_bytes(model, bf16) for model in (first, second))
+    sampled = SAMPLE_ROWS * SAMPLE_LENGTH
+    layer, around = (deeper - shallow) / sampled, max(0.0, 2 * shallow - deeper) / sampled
+    kept = layers * hidden * 4 + layer if checkpointing else layers * layer
+    per_token = kept + around
+    graphs = 2 if method.name in TWO_GRAPHS else 1
+    activations = graphs * tokens * per_token
+    # Delta, its gradient and the step's temporary; word vectors and their gradient. All float32.
+    perturbation = tokens * hidden * 4 * (3 * method.perturbs + 2)
+    averages = 4 * trained if getattr(method, "bregman", 0) else 0.0
+    # SAM keeps the weights that it climbs from, and the gradients of the parts before.
+    averages += 8 * trained if method.name == "sam" else 0.0
+    total = 4 * (rest + words) + 12 * trained + activations + perturbation + averages
+    other = averages + (CONTEXT + FRAGMENTED * total if on_gpu else 0.0)
+    return MemoryPlan(
+        4.0 * (rest + words), 4.0 * trained, 8.0 * trained, activations, perturbation, other, tokens, per_token
+    )  # fmt: skip
+
+
+def _shallow(config: Any, auto_class: str, layers: int, on_gpu: bool) -> Any:
+    """A model of that shape with few layers and random weights, in training mode."""
+    import transformers
+
+    small = copy.deepcopy(config)
+    small.num_hidden_layers = layers
+    small.vocab_size = max(VOCABULARY, (config.pad_token_id or 0) + 1)
+    for name in ("layer_types", "num_labels"):
+        held = getattr(small, name, None)
+        if name == "layer_types" and held:
+            small.layer_types = held[:layers]
+    if on_gpu:
+        # Fused attention on a GPU keeps no weights, with dropout or without; on the CPU it does so only without.
+        for name in ("attention_probs_dropout_prob", "attention_dropout"):
+            if hasattr(small, name):
+                setattr(small, name, 0.0)
+    with torch.random.fork_rng(devices=[]):
+        model = getattr(transformers, auto_class).from_config(small)
+    if layer_names(model) is None:
+        raise UserError(f"--plan: the layers of {type(model).__name__} cannot be told apart, so that they are not weighed")
+    return model.train()
+
+
+def saved_bytes(model: nn.Module, bf16: bool) -> float:
+    """Bytes that autograd keeps of a forward pass over `SAMPLE_ROWS` rows, weights left out."""
+    own = {each.untyped_storage().data_ptr() for each in model.parameters()}
+    seen: dict[int, int] = {}
+    held: list[Tensor] = []
+
+    def weigh(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            seen[storage.data_ptr()] = storage.nbytes()
+            # Not freed before all are weighed, or another tensor could take its place.
+            held.append(tensor.detach())
+        return tensor
+
+    ids = torch.randint(3, VOCABULARY, (SAMPLE_ROWS, SAMPLE_LENGTH), generator=torch.Generator().manual_seed(0))
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if "MultipleChoice" in type(model).__name__:
+        inputs = {name: value.unsqueeze(1) for name, value in inputs.items()}
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor),
+        torch.autocast("cpu", torch.bfloat16, enabled=bf16),
+    ):
+        outputs = model(**inputs)
+    del outputs
+    return float(sum(seen.values()))
+
+
+def largest_micro_batch(lengths: np.ndarray, batches: Iterator[np.ndarray], accumulate: int) -> int:
+    """Tokens of the largest part of an update.
+
+    Args:
+        lengths: (U,) tokens of each unit.
+        batches: units of the updates of an epoch.
+        accumulate: parts of an update.
+    """
+    return max(int(lengths[part].sum()) for units in batches for part in np.array_split(units, accumulate) if len(part))
