@@ -8,7 +8,7 @@ from typing import Any
 
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, TrainOptions
-from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
+from xtremor.evaluation.evaluate import EvaluationSettings, count_examples
 from xtremor.jobs import flag, flags, parse_methods, train_arguments
 from xtremor.launch import Job, run_side_by_side, share_of_run
 from xtremor.robust.methods.base import Method
@@ -52,7 +52,7 @@ def run_grid(grid: Grid, output: Path, workers: int | None = None) -> GridResult
     settings = parse_methods(grid.methods, grid.ball)
     card, source = grid.task.open(to_train=True)
     first = grid.recipe.settings(card, settings[0], 1)
-    examples = read_examples(
+    counts = count_examples(
         card, source, EvaluationSettings(grid.scoring.split, grid.scoring.codes(), grid.scoring.limit, first.max_length)
     )[1]
     rows = len(training_examples(source))
@@ -60,14 +60,14 @@ def run_grid(grid: Grid, output: Path, workers: int | None = None) -> GridResult
     # Decoding the starter, or fetching from the hub, happens here once and not in every worker.
     load_tokenizer(grid.recipe.encoder)
     updates = updates_in(rows, first.batch_size, first.all_epochs)
-    items = sum(map(len, examples.values()))
+    items = sum(counts.values())
     trained_rows = rows * first.all_epochs
     jobs = [baseline_job(grid, output, items + rows)] if has_baseline(card) else []
     for seed in range(1, grid.seeds + 1):
         jobs += [training_job(grid, each, seed, output, updates, trained_rows, items) for each in settings]
     news = (
         f"{card.name}: {len(settings)} methods x {grid.seeds} seeds, {rows:,} English rows, {items:,} items in "
-        f"{len(examples)} languages"
+        f"{len(counts)} languages"
     )
     run_side_by_side(jobs, output, "quickstart", news, workers, grid.recipe.threads)
     folders = [output / "runs" / job.name for job in jobs]

@@ -8,7 +8,7 @@ from pathlib import Path
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import TrainOptions
 from xtremor.errors import UserError
-from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
+from xtremor.evaluation.evaluate import EvaluationSettings, count_examples
 from xtremor.robust.methods.base import Method
 from xtremor.robust.methods.plain import Plain
 from xtremor.sources import ON_DISK
@@ -78,7 +78,7 @@ def open_options(options: TaskOptions, recipe: TrainOptions, scoring: ScoringOpt
     if scoring is not None:
         scoring = _for_task(scoring, card, source)
         chosen = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
-        items = sum(map(len, read_examples(card, source, chosen)[1].values()))
+        items = sum(count_examples(card, source, chosen)[1].values())
     rows = draw(training_examples(source), settings.train_rows, settings.rows_seed)
     sample = draw(rows, SAMPLE, 0)
     # Decoding the starter, or fetching from the hub, happens here once and not in every worker.

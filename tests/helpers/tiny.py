@@ -89,6 +89,8 @@ def make_config(kind: str = "bert", dropout: float = 0.1, **more: Any) -> Any:
         )  # fmt: skip
     if kind == "convbert":
         return transformers.ConvBertConfig(**shape, **drop, embedding_size=WIDTH, head_ratio=1)
+    if kind == "roberta":
+        return transformers.RobertaConfig(**shape, **drop, type_vocab_size=1)
     if kind == "xlm-roberta":
         return transformers.XLMRobertaConfig(**shape, **drop, type_vocab_size=1)
     if kind == "distilbert":

@@ -74,6 +74,18 @@ COMMANDS = {
         For example: `xtremor interpolate runs/plain --alpha 0.5 --output runs/plain-half`
         """,
     ),
+    "trim": (
+        "xtremor.cli.trim:trim",
+        """Make a smaller encoder for chosen languages: the rows of its vocabulary that occur in their text.
+
+        Text comes from --text, from the tasks in --data, or else from the sentences of the starter task. It is split
+        as before and has the same hidden states; for text that was left out, the share of unknown tokens and how it
+        is split are told. Writes an ordinary Hugging Face folder, for `--encoder`.
+
+        For example: `xtremor trim starter --languages de,fr --output small`, or
+        `xtremor trim xlm-r-base --languages sw,yo --data DIR --task panx,tatoeba --half --output small`
+        """,
+    ),
     "evaluate": (
         "xtremor.cli.evaluate:evaluate",
         """Score a trained run in every language of its task.

@@ -17,6 +17,7 @@ from xtremor.encoders import boundary, hub
 from xtremor.encoders.cards import CARDS, EncoderCard, hub_id, known_encoders
 from xtremor.encoders.checkpoint import check_folder, checkpoint_names, read_config, weight_files
 from xtremor.encoders.fingerprint import folder_fingerprint
+from xtremor.encoders.lazy_tokenizer import LazyTokenizer
 from xtremor.encoders.report import LoadReport
 from xtremor.encoders.runs import model_folder, run_of
 from xtremor.encoders.starter import starter_folder
@@ -60,16 +61,20 @@ def fingerprint(name: str) -> str:
 
 
 def load_tokenizer(name: str) -> Any:
-    """Load the tokenizer of an encoder (a transformers tokenizer).
+    """The tokenizer of an encoder (a transformers tokenizer, loaded at its first use).
 
     Raises:
-        UserError: as ``resolve``, or the tokenizer's files cannot be read.
+        UserError: as ``resolve``; at its first use, the tokenizer's files cannot be read.
     """
     folder = Path(resolve(name))
     _refuse_remote_code(folder, name)
+    return LazyTokenizer(folder, lambda: _read_tokenizer(folder))
+
+
+def _read_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
-    with _quiet():
+    with quiet():
         try:
             return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         except Exception as error:
@@ -106,7 +111,7 @@ def load_task_model(
     import transformers
 
     auto_class = getattr(transformers, auto_class_name)
-    with _quiet():
+    with quiet():
         config = _head_config(folder, name, auto_class_name, config_overrides)
         if encoder_only:
             boundary.without_labels(config, config_overrides)
@@ -139,7 +144,7 @@ def skeleton(name: str, auto_class_name: str) -> nn.Module:
     import torch
     import transformers
 
-    with _quiet(), torch.device("meta"):
+    with quiet(), torch.device("meta"):
         config = _head_config(folder, name, auto_class_name, {})
         model: nn.Module = getattr(transformers, auto_class_name).from_config(config)
     return model
@@ -253,7 +258,7 @@ def _refuse_remote_code(folder: Path, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers from printing its own account of a load; ours follows in one place."""
     from transformers.utils import logging
 

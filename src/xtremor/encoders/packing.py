@@ -1,4 +1,4 @@
-"""Encoders that compute real tokens only: rows stand one after another, (1, T, H), between the first layer and the last.
+"""Encoders that compute real tokens only: rows stand one after another, (1, T, H), from the first layer to the last.
 
 The embedding block still sees padded rows, so that positions and token types are the model's own; what it puts out is
 packed before the first layer, attention stays within rows, and what the last layer puts out is padded again with zeros,
@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
+from xtremor.console import say
 from xtremor.encoders.layers import layer_names
+from xtremor.encoders.within_rows import Groups, attend
 
 # What `model_type` of a configuration may be: keyword arguments reach attention, and positions come before the layers.
 PACKABLE = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "modernbert")
@@ -34,17 +35,20 @@ class PackedRows:
         lengths: real tokens of each row.
         flat: (T,) int64, their places in the flattened batch (B * L).
         shape: (B, L).
+        groups: the rows as they attend.
     """
 
     lengths: tuple[int, ...]
     flat: Tensor
     shape: tuple[int, int]
+    groups: Groups
 
     @staticmethod
     def of(mask: Tensor) -> PackedRows:
         """From an attention mask (B, L) of zeros and ones."""
         flat = mask.flatten().nonzero().flatten()
-        return PackedRows(tuple(mask.sum(1).tolist()), flat, (mask.shape[0], mask.shape[1]))
+        lengths = tuple(mask.sum(1).tolist())
+        return PackedRows(lengths, flat, (mask.shape[0], mask.shape[1]), Groups.of(lengths, mask.device))
 
     def pack(self, padded: Tensor) -> Tensor:
         """(B, L, H) -> (1, T, H); what all rows share, (1, L, H), is given to each."""
@@ -62,6 +66,19 @@ class PackedRows:
 def can_pack(model: nn.Module) -> bool:
     """Whether the encoder of a model is of an architecture that can be packed."""
     return getattr(getattr(model, "config", None), "model_type", None) in PACKABLE
+
+
+def padding_note(model: nn.Module, padded: bool) -> dict[str, str]:
+    """What a run's record says of an encoder that could not be packed, told as news too; nothing where it was."""
+    if not padded:
+        return {}
+    kind = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
+    sentence = (
+        f"encoders of type {kind} are not packed: rows of like length share a batch and are padded to the longest of "
+        "it, so that some padding is computed"
+    )
+    say(sentence)
+    return {"padded": sentence}
 
 
 @contextlib.contextmanager
@@ -153,23 +170,4 @@ def attention(
     rows: PackedRows | None = kwargs.get(ARGUMENT)
     if rows is None:
         raise RuntimeError("attention within rows was asked for, but the rows were not packed")
-    parts = []
-    begin = 0
-    for length in rows.lengths:
-        cut = slice(begin, begin + length)
-        near = None if sliding_window is None else _near(length, sliding_window, query.device)
-        parts.append(
-            nn.functional.scaled_dot_product_attention(
-                query[:, :, cut], key[:, :, cut], value[:, :, cut], near, dropout, scale=scaling
-            )
-        )
-        begin += length
-    return torch.cat(parts, dim=2).transpose(1, 2), None
-
-
-def _near(length: int, window: int, device: torch.device) -> Tensor | None:
-    """(L, L) bool: pairs nearer than ``window``; None where all are."""
-    if length <= window:
-        return None
-    place = torch.arange(length, device=device)
-    return (place[:, None] - place[None, :]).abs() < window
+    return attend(rows.groups, query, key, value, dropout, scaling, sliding_window), None

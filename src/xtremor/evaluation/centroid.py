@@ -23,6 +23,7 @@ from xtremor.sources.own import own_record
 from xtremor.tasks.base import TaskCard
 from xtremor.training.folder import FORMAT, RunFolder, read_json
 from xtremor.training.lineage import lineage_of
+from xtremor.training.token_cache import keeping_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -143,7 +144,8 @@ def run_baseline(
 
     prototypes = centroids(*vectors(draw(source.examples("train", "en"), train_rows, 0)), len(labels))
     rows = [row for language in wanted.values() for row in language]
-    found, _ = vectors(rows)
+    with keeping_tokens():
+        found, _ = vectors(rows)
     cosines = (found / np.linalg.norm(found, axis=1, keepdims=True)) @ prototypes.T
     table = predictions_table(rows, cosines, labels)
     training = {"rows": train_rows, "max_length": settings.max_length}

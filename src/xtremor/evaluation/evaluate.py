@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.apart import check_task, identity_apart, record_apart
 from xtremor.evaluation.loaded import check_model, load_run
+from xtremor.scoring.parts import Parts, parts
 from xtremor.sources.base import Source
 from xtremor.sources.generalized import GeneralizedSource
 from xtremor.sources.own import OwnSource, strata_or_unknown
@@ -20,6 +21,7 @@ from xtremor.tasks.base import TaskCard
 from xtremor.tasks.category import category
 from xtremor.tasks.embedding import Embedding
 from xtremor.training.folder import RunFolder, read_json, write_json
+from xtremor.training.token_cache import keeping_tokens
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from xtremor.evaluation.embedder import Embedder
 
 
+# Rows that are predicted together: many batches, and little memory whatever the number of rows.
+CHUNK = 8192
 # Metrics of rankings, which submissions key by the ids of the queries.
 KEYED = ("map@20", "mrr@20")
 
@@ -66,6 +70,22 @@ def read_examples(card: TaskCard, source: Source, settings: EvaluationSettings) 
     Raises:
         UserError: a split or a language that the task lacks, a file that is missing, rows without labels.
     """
+    split, chosen = chosen_languages(card, source, settings)
+    return split, {language: source.examples(split, language)[: settings.limit] for language in chosen}
+
+
+def count_examples(card: TaskCard, source: Source, settings: EvaluationSettings) -> tuple[str, dict[str, int]]:
+    """The split's name and the number of rows to score by language; every file is read and checked, and let go again.
+
+    Raises:
+        UserError: as `read_examples`.
+    """
+    split, chosen = chosen_languages(card, source, settings)
+    return split, {language: len(source.examples(split, language)[: settings.limit]) for language in chosen}
+
+
+def chosen_languages(card: TaskCard, source: Source, settings: EvaluationSettings) -> tuple[str, list[str]]:
+    """The split's name and the languages to score; raises UserError as `read_examples`, but for what the files hold."""
     split = settings.split or card.splits[0]
     if split not in card.splits:
         raise unknown("split", split, card.splits)
@@ -89,7 +109,7 @@ def read_examples(card: TaskCard, source: Source, settings: EvaluationSettings) 
             f"{card.name} {split}: the data lacks {', '.join(missing)}; add the files, or score the others with "
             f"--languages {present}"
         )
-    return split, {language: source.examples(split, language)[: settings.limit] for language in chosen}
+    return split, list(chosen)
 
 
 def evaluate(
@@ -100,23 +120,48 @@ def evaluate(
     source: Source,
     settings: EvaluationSettings,
     device: torch.device,
-) -> tuple[str, pl.DataFrame]:
-    """Predict every row of every language; return the split's name and the table of predictions."""
-    split, examples = read_examples(card, source, settings)
+    found: Parts,
+) -> str:
+    """Predict every row of every language into ``found``; return the split's name.
+
+    Languages make one stream, of which no more than `CHUNK` rows and the language that is being read are in memory.
+    """
     if card.category == "retrieval":
         from xtremor.evaluation.embedder import Embedder
 
+        split, examples = read_examples(card, source, settings)
         embedder = Embedder(model, tokenizer, device, settings.embedding, settings.max_length)
-        return split, rank_examples(embedder, card, source, split, examples)[0]
+        with keeping_tokens():
+            found.add(rank_examples(embedder, card, source, split, examples)[0])
+        return split
     kind = category(card.category)
-    # One stream over all languages: batches of rows of like length, whatever their language, hold little padding.
-    rows = [row for language in examples.values() for row in language]
-    with Progress(f"scoring {card.name} in {len(examples)} languages", len(rows)) as progress:
+    split, counts = count_examples(card, source, settings)
+    with (
+        Progress(f"scoring {card.name} in {len(counts)} languages", sum(counts.values())) as progress,
+        keeping_tokens(),
+    ):
+        for rows in _stream(source, split, counts):
 
-        def advance(share: float) -> None:
-            progress.advance(share * len(rows))
+            def advance(share: float, rows: int = len(rows)) -> None:
+                progress.advance(share * rows)
 
-        return split, kind.predict(model, tokenizer, rows, labels, settings.max_length, device, advance)
+            found.add(kind.predict(model, tokenizer, rows, labels, settings.max_length, device, advance))
+    return split
+
+
+def _stream(source: Source, split: str, counts: Mapping[str, int]) -> Iterator[list[Any]]:
+    """The first ``counts`` rows of every language, one after the other, in chunks whatever their language."""
+    waiting: list[Any] = []
+    for language, count in counts.items():
+        rows = source.examples(split, language)[:count]
+        at = 0
+        while len(waiting) + len(rows) - at >= CHUNK:
+            end = at + CHUNK - len(waiting)
+            yield waiting + rows[at:end]
+            at, waiting = end, []
+        waiting += rows[at:]
+    if waiting:
+        yield waiting
 
 
 def rank_examples(
@@ -131,7 +176,7 @@ def rank_examples(
 
 def write_evaluation(
     folder: RunFolder,
-    table: pl.DataFrame,
+    table: pl.DataFrame | Parts,
     split: str,
     settings: EvaluationSettings,
     card: TaskCard,
@@ -145,8 +190,12 @@ def write_evaluation(
 
     ``labels`` name the logits; ``facts`` are what else scores.json must say of how the answers were made.
     """
-    from xtremor.scoring.predictions import write_predictions
-    from xtremor.scoring.scores import scores_from_predictions
+    if not isinstance(table, Parts):
+        with parts() as found:
+            for part in table.partition_by("language", maintain_order=True):
+                found.add(part)
+            return write_evaluation(folder, found, split, settings, card, record, seconds, source, labels, facts)
+    from xtremor.scoring.scores import scores_from_parts
     from xtremor.stats.calibration import calibration
 
     made = {
@@ -159,22 +208,22 @@ def write_evaluation(
         "created": machine.now(),
         "versions": machine.versions(),
     }
-    if not table["logits"].list.len().sum():
+    if not any(part["logits"].list.len().sum() for part in table.languages()):
         made["logits"] = "not kept: the answers are not one of a few classes"
     # A file of the user's own may be in a language on which we have no facts.
     strata_of = strata_or_unknown if isinstance(source, OwnSource) else None
-    scores = {**scores_from_predictions(table, card, split, strata_of), **made}
+    scores = {**scores_from_parts(table, card, split, strata_of), **made}
     # A centroid's cosines are no logits.
     if card.category in ("classification", "choice") and record["method"]["name"] != "centroid":
-        scores["calibration"] = calibration(table)
+        scores["calibration"] = {code: cell for part in table.languages() for code, cell in calibration(part).items()}
     scores |= {
         **(facts or {}),
         "selection": selection(settings, source),
         "seconds": seconds,
         "data": asdict(source.record()),
     }
-    ids = question_ids(card, source, split, table)
-    write_predictions(folder.predictions, table, {**made, **({"ids": ids} if ids else {})})
+    ids = question_ids(card, source, split, table.counts)
+    table.write(folder.predictions, {**made, **({"ids": ids} if ids else {})})
     write_json(folder.scores, scores)
     return scores
 
@@ -182,7 +231,7 @@ def write_evaluation(
 def write_untrained(
     folder: RunFolder,
     identity: dict[str, Any],
-    table: pl.DataFrame,
+    table: pl.DataFrame | Parts,
     split: str,
     settings: EvaluationSettings,
     card: TaskCard,
@@ -203,14 +252,13 @@ def write_untrained(
     return scores
 
 
-def question_ids(card: TaskCard, source: Source, split: str, table: pl.DataFrame) -> dict[str, list[str]]:
-    """Upstream ids by language in the order of the rows, where submissions are keyed by them; else nothing."""
+def question_ids(card: TaskCard, source: Source, split: str, counts: Mapping[str, int]) -> dict[str, list[str]]:
+    """Upstream ids by language of the first ``counts`` rows, where submissions are keyed by them; else nothing."""
     if card.category != "spans" and card.metric not in KEYED:
         return {}
-    counts = table.group_by("language", maintain_order=True).len()
     return {
         language: [example.id for example in source.examples(split, language)[:count]]
-        for language, count in counts.iter_rows()
+        for language, count in counts.items()
     }
 
 
@@ -253,12 +301,13 @@ def evaluate_run(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer, labels = load_run(run, card, source, device)
     started = time.monotonic()
-    split, table = evaluate(model, tokenizer, labels, card, source, settings, device)
-    seconds = time.monotonic() - started
-    if output is not None:
-        apart = record_apart(run, record, card)
-        return write_untrained(target, claimed, table, split, settings, card, apart, seconds, source, labels)
-    scores = write_evaluation(folder, table, split, settings, card, record, seconds, source, labels)
+    with parts() as found:
+        split = evaluate(model, tokenizer, labels, card, source, settings, device, found)
+        seconds = time.monotonic() - started
+        if output is not None:
+            apart = record_apart(run, record, card)
+            return write_untrained(target, claimed, found, split, settings, card, apart, seconds, source, labels)
+        scores = write_evaluation(folder, found, split, settings, card, record, seconds, source, labels)
     say(summary(scores))
     return scores
 

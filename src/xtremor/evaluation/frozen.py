@@ -26,6 +26,7 @@ from xtremor.tasks.category import trainable
 from xtremor.tasks.embedding import Embedding, default_embedding
 from xtremor.training.folder import FORMAT, RunFolder, read_json
 from xtremor.training.lineage import root_name
+from xtremor.training.token_cache import keeping_tokens
 
 if TYPE_CHECKING:
     from xtremor.evaluation.embedder import Embedder
@@ -145,7 +146,8 @@ def run_frozen(
     else:
         embedder = replace(embedder, embedding=replace(embedding, layer=_number(embedder)))
     say(f"{card.name}: {described(embedder.embedding)}")
-    table, thresholds = rank_examples(embedder, card, source, split, examples)
+    with keeping_tokens():
+        table, thresholds = rank_examples(embedder, card, source, split, examples)
     if thresholds:
         facts["thresholds"] = thresholds
     training = {"max_length": settings.max_length, **vars(embedder.embedding), "layer_chosen_by": chosen_by}

@@ -132,11 +132,25 @@ def write_predictions(path: Path, table: pl.DataFrame, metadata: Mapping[str, An
         UserError: the place cannot be written.
         ValueError: the table has other columns, or the metadata is no JSON.
     """
-    if dict(table.schema) != schema() or table.columns != list(schema()):
-        raise ValueError(f"a predictions table has the columns {schema()}, not {dict(table.schema)}")
-    text = json.dumps({"format": FORMAT, **metadata}, ensure_ascii=False, allow_nan=False)
+    _check_columns(table.schema)
     with atomic_file(path) as temporary:
-        table.write_parquet(temporary, metadata={METADATA_KEY: text})
+        table.write_parquet(temporary, metadata=_told(metadata))
+
+
+def write_lazily(path: Path, table: pl.LazyFrame, metadata: Mapping[str, Any]) -> None:
+    """As `write_predictions`, without having the whole table in memory."""
+    _check_columns(table.collect_schema())
+    with atomic_file(path) as temporary:
+        table.sink_parquet(temporary, metadata=_told(metadata))
+
+
+def _check_columns(found: Mapping[str, Any]) -> None:
+    if list(found.items()) != list(schema().items()):
+        raise ValueError(f"a predictions table has the columns {schema()}, not {dict(found)}")
+
+
+def _told(metadata: Mapping[str, Any]) -> dict[str, str]:
+    return {METADATA_KEY: json.dumps({"format": FORMAT, **metadata}, ensure_ascii=False, allow_nan=False)}
 
 
 def read_predictions(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from xtremor.tasks.base import TaskCard
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from xtremor.scoring.parts import Parts
 
 FORMAT = 1
 
@@ -45,11 +47,40 @@ def scores_from_predictions(
     Raises:
         UserError: no rows, several tasks, an item that occurs twice, a row without gold label or prediction.
     """
-    name = metric.metric if isinstance(metric, TaskCard) else metric
     task = _checked(table)
-    languages = {
-        str(part["language"][0]): _language(part, name) for part in table.partition_by("language", maintain_order=True)
-    }
+    return _summary(table.partition_by("language", maintain_order=True), task, metric, split, strata_of)
+
+
+def scores_from_parts(
+    stored: Parts,
+    metric: str | TaskCard,
+    split: str,
+    strata_of: Callable[[str], Mapping[str, str]] | None = None,
+) -> dict[str, Any]:
+    """As `scores_from_predictions`, with one language at a time in memory."""
+    tasks: dict[str, None] = {}
+    files: dict[str, str] = {}
+    shared = False
+    for part in stored.languages():
+        tasks[_checked(part)] = None
+        for file in part["file"].unique():
+            shared |= files.setdefault(file, part["language"][0]) != part["language"][0]
+    if shared or not tasks:
+        # Two languages in one file: only all of their rows together tell whether an item occurs twice.
+        _check_identities(stored.identities())
+    return _summary(stored.languages(), _one(list(tasks)), metric, split, strata_of)
+
+
+def _summary(
+    parts: Iterable[pl.DataFrame],
+    task: str,
+    metric: str | TaskCard,
+    split: str,
+    strata_of: Callable[[str], Mapping[str, str]] | None,
+) -> dict[str, Any]:
+    """Scores of tables of one language each; see `scores_from_predictions`."""
+    name = metric.metric if isinstance(metric, TaskCard) else metric
+    languages = {str(part["language"][0]): _language(part, name) for part in parts}
     others = {code: entry for code, entry in languages.items() if not is_english(code)}
     return {
         "format": FORMAT,
@@ -74,11 +105,7 @@ def _language(part: pl.DataFrame, metric: str) -> dict[str, Any]:
 
 def _checked(table: pl.DataFrame) -> str:
     """Return the table's one task; raises UserError where the table cannot be scored."""
-    if table.height == 0:
-        raise UserError("there are no predictions to score; expected at least one row")
-    tasks = table["task"].unique(maintain_order=True).to_list()
-    if len(tasks) > 1:
-        raise UserError(f"the predictions are of several tasks ({', '.join(tasks)}); score one task at a time")
+    _check_identities(table)
     for column, what in (("gold", "gold label"), ("predicted", "prediction")):
         bare = table.filter(table[column].is_null())
         if bare.height:
@@ -86,13 +113,24 @@ def _checked(table: pl.DataFrame) -> str:
                 f"{bare.height:,} of {table.height:,} rows have no {what} (first: {_place(bare)}); "
                 "only rows with both can be scored"
             )
+    return _one(table["task"].unique(maintain_order=True).to_list())
+
+
+def _one(tasks: list[str]) -> str:
+    if len(tasks) > 1:
+        raise UserError(f"the predictions are of several tasks ({', '.join(tasks)}); score one task at a time")
+    return str(tasks[0])
+
+
+def _check_identities(table: pl.DataFrame) -> None:
+    if table.height == 0:
+        raise UserError("there are no predictions to score; expected at least one row")
     twice = table.filter(table.select("task", "file", "row").is_duplicated())
     if twice.height:
         raise UserError(
             f"{_place(twice)} occurs more than once among the predictions; expected each item once, "
             "so evaluate again or remove what was joined twice"
         )
-    return str(tasks[0])
 
 
 def _place(rows: pl.DataFrame) -> str:

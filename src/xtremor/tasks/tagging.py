@@ -20,6 +20,7 @@ from xtremor.tasks.features import IGNORED, Features, as_rows, entropy
 from xtremor.tasks.framing import frame
 from xtremor.tasks.losses import TargetLoss, upcast
 from xtremor.training.ragged import Ragged
+from xtremor.training.token_cache import Arrays, kept
 
 if TYPE_CHECKING:
     import polars as pl
@@ -79,6 +80,18 @@ def encode(sentences: Sequence[Sequence[str]], tokenizer: Any, max_length: int) 
     Raises:
         UserError: a token without subwords, and a tokenizer that has no unknown token.
     """
+
+    def make() -> Arrays:
+        inputs = _encode(sentences, tokenizer, max_length)
+        return {**inputs.rows.arrays(), "first": inputs.first, "cut": np.array([inputs.cut])}
+
+    # The number of a sentence's tokens tells where the next one begins.
+    texts = (text for tokens in sentences for text in (str(len(tokens)), *tokens))
+    found = kept(tokenizer, {"inputs": "tagging", "max_length": max_length}, texts, make)
+    return Inputs(Ragged.of_arrays(found), found["first"], int(found["cut"][0]))
+
+
+def _encode(sentences: Sequence[Sequence[str]], tokenizer: Any, max_length: int) -> Inputs:
     subwords = Subwords(tokenizer)
     room = max_length - len(subwords.before) - len(subwords.after)
     parts: list[Ragged] = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from xtremor.errors import UserError
 from xtremor.tasks.base import SpanExample
 from xtremor.tasks.framing import frame
 from xtremor.training.ragged import Ragged
+from xtremor.training.token_cache import Arrays, kept
 
 # XTREME's settings, for inputs of 384 tokens: questions are cut here, windows begin this far apart.
 QUERY = 64
@@ -69,6 +71,25 @@ def encode(examples: Sequence[SpanExample], tokenizer: Any, max_length: int) -> 
             "question answering needs a fast tokenizer, which says where in the text a token stands; this encoder has "
             "none, so use another --encoder"
         )
+
+    def make() -> Arrays:
+        made = _encode(examples, tokenizer, max_length)
+        own = {each.name: getattr(made, each.name) for each in fields(Inputs) if each.name not in ("rows", "cut")}
+        return {**made.rows.arrays(), **own, "cut": np.array([made.cut])}
+
+    texts = (text for example in examples for text in (example.question, example.context, _answers(example)))
+    settings = {"inputs": "windows", "max_length": max_length, "query": QUERY, "stride": STRIDE}
+    found = kept(tokenizer, settings, texts, make)
+    own = {each.name: found[each.name] for each in fields(Inputs) if each.name not in ("rows", "cut")}
+    return Inputs(rows=Ragged.of_arrays(found), cut=int(found["cut"][0]), **own)
+
+
+def _answers(example: SpanExample) -> str:
+    """The gold answers in one string: training targets depend on them."""
+    return json.dumps([[answer.text, answer.start] for answer in example.answers or ()])
+
+
+def _encode(examples: Sequence[SpanExample], tokenizer: Any, max_length: int) -> Inputs:
     framed = frame(tokenizer, 2)
     most = min(QUERY, max_length // 3)
     pieces = _Pieces()

@@ -28,6 +28,7 @@ def english_dev(settings: TrainSettings, prepared: Prepared, source: Source, mod
     """
     from xtremor.scoring.predictions import decoded
     from xtremor.scoring.registry import scorer
+    from xtremor.training.token_cache import keeping_tokens
 
     # Dev queries of retrieval are ranked against all candidates, a million in Mewsli-X: an evaluation of its own.
     if prepared.card.category == "retrieval" or not has_english_dev(source):
@@ -35,7 +36,8 @@ def english_dev(settings: TrainSettings, prepared: Prepared, source: Source, mod
     examples = source.examples("dev", "en")[:DEV_ROWS]
     kind, metric = prepared.category, prepared.card.metric
     device = next(model.parameters()).device
-    table = kind.predict(model, prepared.tokenizer, examples, prepared.labels, settings.max_length, device)
+    with keeping_tokens():
+        table = kind.predict(model, prepared.tokenizer, examples, prepared.labels, settings.max_length, device)
     gold, predicted = decoded(table, metric)
     official = scorer(metric, "en")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +46,16 @@ class Ragged:
         joined = np.fromiter((kind for row in types for kind in row), dtype=np.int8, count=total)
         return Ragged(tokens, offsets, joined)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The rows as arrays by name, as `of_arrays` takes them."""
+        found = {"tokens": self.tokens, "offsets": self.offsets}
+        return found if self.types is None else {**found, "types": self.types}
+
+    @staticmethod
+    def of_arrays(arrays: Mapping[str, np.ndarray]) -> Ragged:
+        """Rows from their arrays; other names are left out."""
+        return Ragged(arrays["tokens"], arrays["offsets"], arrays.get("types"))
+
     @staticmethod
     def join(parts: Sequence[Ragged]) -> Ragged:
         """The rows of all parts, one part after the other."""
@@ -59,9 +69,10 @@ class Ragged:
 
     def take(self, rows: np.ndarray) -> Ragged:
         """The given rows, in the given order."""
-        spans = [np.arange(self.offsets[row], self.offsets[row + 1]) for row in rows]
-        index = np.concatenate(spans) if spans else np.zeros(0, dtype=np.int64)
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[rows])]).astype(np.int64)
+        rows = np.asarray(rows, dtype=np.int64)
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        index = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
         types = None if self.types is None else self.types[index]
         return Ragged(self.tokens[index], offsets, types)
 

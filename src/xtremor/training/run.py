@@ -26,6 +26,7 @@ from xtremor.training.folder import FORMAT, RunFolder, write_json
 from xtremor.training.learning import doubts, english_dev
 from xtremor.training.lineage import lineage_of
 from xtremor.training.record import common_record, cost_sentence
+from xtremor.training.token_cache import keeping_tokens
 
 if TYPE_CHECKING:
     from torch import nn
@@ -210,7 +211,8 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
     draws = None
     if substitution is not None:
         draws = make_draws(substitution, settings.encoder, examples, settings.epochs, settings.seed, featurize)
-    features = featurize(examples) if draws is None else draws.features
+    with keeping_tokens():
+        features = featurize(examples) if draws is None else draws.features
     lengths = features.rows.lengths
     classes = f"{len(labels)} classes, " if labels else ""
     inputs = f"{len(lengths):,} inputs, " if len(lengths) != len(examples) else ""
@@ -310,7 +312,7 @@ def fit(
     keep_state: bool,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
-    from xtremor.encoders.packing import packed
+    from xtremor.encoders.packing import packed, padding_note
     from xtremor.training.adapt import Adaptation, frozen_names
     from xtremor.training.crew import Crew
     from xtremor.training.embeddings import compact, expand
@@ -330,6 +332,7 @@ def fit(
     model.train()
     draws = prepared.draws
     with packed(model, settings.packing) as packs:
+        note = padding_note(model, settings.packing and not packs)
         with crew.together():
             step = BatchStep(
                 model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
@@ -355,6 +358,7 @@ def fit(
         "texts": prepared.texts,
         "packed": packs,
         "processes": crew.size,
+        **note,
         "site_unit": step.unit,
         **held,
         **({} if draws is None else {"substitution": draws.record}),

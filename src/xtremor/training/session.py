@@ -10,13 +10,14 @@ from xtremor.console import say
 from xtremor.errors import UserError
 from xtremor.evaluation.evaluate import (
     EvaluationSettings,
+    count_examples,
     evaluate,
     evaluate_run,
     evaluated,
-    read_examples,
     summary,
     write_evaluation,
 )
+from xtremor.scoring.parts import parts
 from xtremor.sources.base import Source
 from xtremor.tasks.base import TaskCard
 from xtremor.training import checkpoint
@@ -48,7 +49,7 @@ def train_and_evaluate(
     with crew.together():
         # Of several processes the first one scores.
         if crew.leads:
-            read_examples(card, source, scored)
+            count_examples(card, source, scored)
             is_scored = evaluated(folder, scored, source)
             if not keep_model and folder.finished() and not folder.model.is_dir() and not is_scored:
                 _reopen(folder)
@@ -63,9 +64,11 @@ def train_and_evaluate(
 
     device = torch.device(next(done.model.parameters()).device)
     started = time.monotonic()
-    split, table = evaluate(done.model, done.tokenizer, source.labels(), card, source, scored, device)
-    seconds = time.monotonic() - started
-    scores = write_evaluation(folder, table, split, scored, card, done.record, seconds, source, source.labels())
+    labels = source.labels()
+    with parts() as found:
+        split = evaluate(done.model, done.tokenizer, labels, card, source, scored, device, found)
+        seconds = time.monotonic() - started
+        scores = write_evaluation(folder, found, split, scored, card, done.record, seconds, source, labels)
     checkpoint.remove(folder.path)
     say(summary(scores))
     return done.record

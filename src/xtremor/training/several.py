@@ -186,7 +186,7 @@ def _fit(
     crew: Crew,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
-    from xtremor.encoders.packing import packed
+    from xtremor.encoders.packing import packed, padding_note
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
 
@@ -198,6 +198,7 @@ def _fit(
     model.to(accelerator.device)
     model.train()
     with packed(list(model.models.values()), settings.packing) as packs:
+        note = padding_note(next(iter(model.models.values())), settings.packing and not packs)
         with crew.together():
             step = _mixed_step(settings, members, model, table, full, accelerator, crew)
             # Not before: what is refused up to here leaves no folder behind.
@@ -218,6 +219,7 @@ def _fit(
         "texts": None,
         "packed": packs,
         "processes": crew.size,
+        **note,
         "tasks": [_entry(settings, member, order, step, place) for place, member in enumerate(members)],
         "sampling": mixing.as_dict(),
         "site_unit": step.steps[0].unit,

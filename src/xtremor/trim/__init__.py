@@ -1,0 +1,1 @@
+"""A smaller encoder for chosen languages: the rows of its vocabulary that occur in their text."""
