@@ -18,6 +18,8 @@ from xtremor.errors import UserError
 
 if TYPE_CHECKING:
     from xtremor.evaluation.evaluate import EvaluationSettings
+    from xtremor.sources.base import Source
+    from xtremor.tasks.base import TaskCard
     from xtremor.training.config import TrainSettings
 
 DEFAULTS = (TaskOptions(), MethodOptions(), BallOptions(), TrainOptions(), ScoringOptions(), MixingOptions())
@@ -35,6 +37,9 @@ def train(
         float, Parameter(help="Seconds between checkpoints; results do not depend on it.")
     ] = 60.0,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the run's record as JSON.")] = False,
+    plan: Annotated[
+        bool, Parameter(negative=(), help="Print the memory that the run will need, and stop; nothing is loaded.")
+    ] = False,
     task: TaskOptions = DEFAULTS[0],
     method: MethodOptions = DEFAULTS[1],
     ball: BallOptions = DEFAULTS[2],
@@ -72,6 +77,9 @@ def train(
                 card = joint_card([card for card, _ in tasks])
                 vectors.check(card, temperature=temperature)
                 settings, mixed = recipe.settings(card, settings_of_method, seed), mixing.mixing()
+        if plan:
+            _plan(settings, None if tasks is not None else source, card, json_)
+            return
         options = (keep_model, recipe.threads, checkpoint_seconds)
         if tasks is not None:
             from xtremor.training.several import train_several
@@ -91,6 +99,29 @@ def train(
         say(f"next: xtremor evaluate {output}{data}")
     if json_:
         print(json.dumps(record, ensure_ascii=False, indent=2))
+
+
+def _plan(settings: TrainSettings, source: Source | None, card: TaskCard, as_json: bool) -> None:
+    """What memory the run will need, and whether the GPU has it."""
+    if source is None:
+        raise UserError("--plan is of a run on one task; name the one with the longest rows")
+    import torch
+
+    from xtremor.training.memory_plan import plan_run
+    from xtremor.training.run import prepare
+
+    on_gpu = torch.cuda.is_available()
+    planned = plan_run(settings, prepare(settings, card, source), on_gpu)
+    if as_json:
+        print(json.dumps(planned.as_dict(), indent=2))
+        return
+    for sentence in planned.sentences():
+        print(sentence)
+    if on_gpu:
+        has = torch.cuda.get_device_properties(0).total_memory
+        print(f"this GPU has {has / 2**30:.1f} GiB")
+        if planned.total > has:
+            print("too much: try --accumulate, --gradient-checkpointing or --precision bf16")
 
 
 def _scored(scoring: ScoringOptions, settings: TrainSettings) -> EvaluationSettings:

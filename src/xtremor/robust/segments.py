@@ -32,11 +32,13 @@ class Segments:
         lengths: (B,) int64, tokens of each row.
         columns: (T,) int64, where each token lies in its padded row; None is the right-padded order.
         part: of a larger batch, whose draws are made as a whole, so that they do not depend on who works on them.
+        total: T, where it is known without asking the device.
     """
 
     lengths: Tensor
     columns: Tensor | None = None
     part: Part | None = None
+    total: int | None = None
 
     @staticmethod
     def from_mask(mask: Tensor) -> Segments:
@@ -52,7 +54,9 @@ class Segments:
     @cached_property
     def row_of_token(self) -> Tensor:
         """(T,) int64: the row of each token."""
-        return torch.repeat_interleave(torch.arange(self.count, device=self.lengths.device), self.lengths)
+        return torch.repeat_interleave(
+            torch.arange(self.count, device=self.lengths.device), self.lengths, output_size=self.total
+        )
 
     @cached_property
     def starts(self) -> Tensor:

@@ -42,6 +42,8 @@ class TrainSettings:
         freeze_embeddings: keep the word-embedding table as it is.
         precision: ``fp32`` or ``bf16`` (autocast).
         packing: compute real tokens only, where the architecture allows it; the same but for other dropout masks.
+        gradient_checkpointing: layers keep their input alone and are computed again in a backward pass; the same
+            weights for less memory and a third more time.
         controls: what holds the encoder near its pretraining.
         lora: adapters instead of the encoder's own matrices; None trains those.
         fresh_pooler: take nothing but the encoder's own tensors, as from an earlier stage, though it brings a pooler.
@@ -67,6 +69,7 @@ class TrainSettings:
     freeze_embeddings: bool = False
     precision: str = "fp32"
     packing: bool = True
+    gradient_checkpointing: bool = False
     controls: Controls = field(default_factory=Controls)
     lora: LoraSettings | None = None
     fresh_pooler: bool = False
@@ -121,9 +124,8 @@ class TrainSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
-        hidden = {"controls", "lora", "embedding", "temperature"} | (
-            {"fresh_pooler"} if not self.fresh_pooler else set()
-        )
+        quiet = {name for name in ("fresh_pooler", "gradient_checkpointing") if not getattr(self, name)}
+        hidden = {"controls", "lora", "embedding", "temperature"} | quiet
         recipe = {name: value for name, value in asdict(self).items() if name not in hidden}
         vectors = {} if self.embedding is None else {**asdict(self.embedding), "temperature": self.temperature}
         adapters = {} if self.lora is None else self.lora.as_dict()

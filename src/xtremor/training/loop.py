@@ -226,7 +226,9 @@ class Loop:
         model, update = self.step.model, self.totals.update - self.probe
         probing = update < 0
         self.optimizer.zero_grad(set_to_none=True)
-        loss, tokens, weights = 0.0, 0, self.step.weights
+        losses: list[Tensor] = []
+        shares: list[float] = []
+        tokens, weights = 0, self.step.weights
         for part, piece in enumerate(np.array_split(rows, min(self.settings.accumulate, len(rows)))):
             # By targets, not by rows: the parts' mean losses then add up to that of the whole batch.
             share = int(weights[piece].sum()) / int(weights[rows].sum())
@@ -237,8 +239,11 @@ class Loop:
                 self.totals.beside.append(spent / plain)
             else:
                 trained, seen = self.step.run(piece, update, part, share, Plain() if probing else None)
-            loss += float(trained) * share
+            losses.append(trained.detach())
+            shares.append(share)
             tokens += seen
+        # Read once an update, so that a GPU is not waited for between the parts.
+        loss = sum(each * share for each, share in zip(torch.stack(losses).tolist(), shares, strict=True))
         stop = False
         if self.crew.size > 1:
             self.crew.sum_gradients([each for each in model.parameters() if each.requires_grad])

@@ -20,6 +20,8 @@ from xtremor.errors import UserError
 
 if TYPE_CHECKING:
     from xtremor.robust.methods.base import Method
+    from xtremor.training.config import TrainSettings
+    from xtremor.training.run import Prepared
 
 # Tokens of the rows that the layers are weighed on.
 SAMPLE_ROWS, SAMPLE_LENGTH = 4, 64
@@ -88,7 +90,8 @@ def memory_plan(
     on_gpu: bool = False,
     checkpointing: bool = False,
     train_words: bool = True,
-    trainable: float | None = None,
+    frozen_layers: int = 0,
+    adapter_rank: int | None = None,
 ) -> MemoryPlan:
     """Plan a run.
 
@@ -102,7 +105,8 @@ def memory_plan(
         on_gpu: attention keeps no weights there, and the context takes its share.
         checkpointing: layers keep their input alone, and are computed again.
         train_words: whether the word embeddings are trained.
-        trainable: parameters that are trained besides word embeddings; None is all.
+        frozen_layers: layers that are not trained.
+        adapter_rank: of LoRA on query and value, which is trained in place of the encoder.
 
     Raises:
         UserError: the encoder's layers cannot be told apart.
@@ -113,7 +117,10 @@ def memory_plan(
     one = sum(each.numel() for each in first.parameters()) - first.get_input_embeddings().weight.numel()
     two = sum(each.numel() for each in second.parameters()) - second.get_input_embeddings().weight.numel()
     rest = one + (layers - 1) * (two - one)
-    trained = (rest if trainable is None else trainable) + (words if train_words else 0)
+    trained = rest - frozen_layers * (two - one)
+    if adapter_rank is not None:
+        trained = 4 * adapter_rank * hidden * layers
+    trained += words if train_words and not frozen_layers else 0
     shallow, deeper = (saved_bytes(model, bf16) for model in (first, second))
     sampled = SAMPLE_ROWS * SAMPLE_LENGTH
     layer, around = (deeper - shallow) / sampled, max(0.0, 2 * shallow - deeper) / sampled
@@ -182,6 +189,23 @@ def saved_bytes(model: nn.Module, bf16: bool) -> float:
         outputs = model(**inputs)
     del outputs
     return float(sum(seen.values()))
+
+
+def plan_run(settings: TrainSettings, prepared: Prepared, on_gpu: bool, processes: int = 1) -> MemoryPlan:
+    """The plan of a run on one task; of the ``processes`` that share it, each needs as much."""
+    from xtremor.encoders.load import skeleton
+    from xtremor.training.batches import Epochs
+
+    features, kind = prepared.features, prepared.category
+    config: Any = skeleton(settings.encoder, kind.AUTO_CLASS).config
+    epoch = Epochs(features.lengths, settings.batch_size, settings.seed, 1.0)
+    tokens = largest_micro_batch(features.lengths, epoch.batches(), settings.accumulate * processes)
+    return memory_plan(
+        config, kind.AUTO_CLASS, settings.method, tokens, int(np.unique(features.rows.tokens).size) + 1,
+        bf16=settings.precision == "bf16", on_gpu=on_gpu, checkpointing=settings.gradient_checkpointing,
+        train_words=not settings.freeze_embeddings, frozen_layers=settings.controls.freeze_layers or 0,
+        adapter_rank=None if settings.lora is None else settings.lora.rank,
+    )  # fmt: skip
 
 
 def largest_micro_batch(lengths: np.ndarray, batches: Iterator[np.ndarray], accumulate: int) -> int:

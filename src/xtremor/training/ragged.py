@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xtremor.computing import sent
+from xtremor.encoders.within_rows import know
 from xtremor.robust.segments import Part, Segments
 
 
@@ -109,5 +111,6 @@ def padded_view(batch: Ragged, pad_token: int, device: torch.device, part: Part 
         kinds = torch.from_numpy(batch.types.astype(np.int64))
         zeros = torch.zeros(len(batch) * width, dtype=torch.long)
         inputs["token_type_ids"] = zeros.index_copy_(0, flat, kinds).view(shape)
-    moved = {name: value.to(device) for name, value in inputs.items()}
-    return PaddedView(moved, Segments(lengths.to(device), None, part), tokens.to(device))
+    moved = {name: sent(value, device) for name, value in inputs.items()}
+    know(moved["attention_mask"], batch.lengths.tolist())
+    return PaddedView(moved, Segments(sent(lengths, device), None, part, tokens.numel()), sent(tokens, device))

@@ -330,6 +330,9 @@ def fit(
         model.to(accelerator.device)
         adaptation = Adaptation(model, settings, report.missing, frozen)
     model.train()
+    if settings.gradient_checkpointing:
+        with crew.together():
+            recompute(model)
     draws = prepared.draws
     with packed(model, settings.packing) as packs:
         note = padding_note(model, settings.packing and not packs)
@@ -364,6 +367,14 @@ def fit(
         **({} if draws is None else {"substitution": draws.record}),
         "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
     }
+
+
+def recompute(model: Any) -> None:
+    """Have the layers keep their input alone; raises UserError where the architecture cannot."""
+    if not getattr(model, "supports_gradient_checkpointing", False):
+        raise UserError(f"--gradient-checkpointing: {type(model).__name__} cannot compute its layers again; leave it out")
+    # The reentrant kind forms weight gradients alone, and none for a perturbation.
+    model.gradient_checkpointing_enable({"use_reentrant": False})
 
 
 def make_accelerator(settings: TrainSettings) -> Any:

@@ -31,6 +31,7 @@ from xtremor.training.run import (
     make_accelerator,
     pad_of,
     prepare,
+    recompute,
 )
 
 if TYPE_CHECKING:
@@ -197,6 +198,10 @@ def _fit(
     full, table = compact(model, tokens, pad_token, not settings.freeze_embeddings)
     model.to(accelerator.device)
     model.train()
+    if settings.gradient_checkpointing:
+        with crew.together():
+            for one in model.models.values():
+                recompute(one)
     with packed(list(model.models.values()), settings.packing) as packs:
         note = padding_note(next(iter(model.models.values())), settings.packing and not packs)
         with crew.together():

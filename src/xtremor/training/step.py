@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from xtremor.computing import sent
 from xtremor.robust.counter import PassCounter, PassCounts
 from xtremor.robust.methods import Method
 from xtremor.robust.methods.base import Runner
@@ -86,7 +87,7 @@ class BatchStep:
         return self.features.weights
 
     def run(
-        self, units: np.ndarray, update: int, piece: int, weight: float, method: Runner | None = None
+        self, units: np.ndarray, update: int, part: int, weight: float, method: Runner | None = None
     ) -> tuple[Tensor, int]:
         """Add ``weight`` times the gradient of the mean loss over ``units``; return the loss and the real tokens.
 
@@ -96,13 +97,13 @@ class BatchStep:
         """
         batch = units
         units, first, counts = self.crew.share(batch, self.weights)
-        part = None
+        place = None
         if self.crew.size > 1:
-            part = self._part(batch, units, first)
+            place = self._part(batch, units, first)
             weight *= self._of_batch(units, batch) * counts
         rank = (self.crew.rank,) if self.crew.rank else ()
         rows = self.features.rows.take(self.features.rows_of(units))
-        view = padded_view(rows, self.pad_token, self.accelerator.device, part)
+        view = padded_view(rows, self.pad_token, self.accelerator.device, place)
         targets = self._targets(units, view)
         index = self.table.rows(view.tokens)
         vectors = self.table.weight.detach()[index].requires_grad_(self.table.weight.requires_grad)
@@ -113,8 +114,8 @@ class BatchStep:
             run=run,
             criterion=lambda outputs: self.category.loss(outputs, targets),
             distributions=lambda outputs: self.category.distributions(outputs, targets),
-            generator=torch.Generator().manual_seed(derived_seed(self.seed, "delta", update, piece)),
-            dropout_seed=derived_seed(self.seed, "dropout", update, piece, *rank),
+            generator=torch.Generator().manual_seed(derived_seed(self.seed, "delta", update, part)),
+            dropout_seed=derived_seed(self.seed, "dropout", update, part, *rank),
             share_dropout=self.settings.shares_dropout,
             unit=self.unit,
             special=torch.isin(view.tokens, self.special),
@@ -164,7 +165,7 @@ class BatchStep:
 
     def _targets(self, units: np.ndarray, view: PaddedView) -> Tensor:
         """Targets as the loss takes them: (U, ...), or those of tokens padded with IGNORED to (B, L)."""
-        targets = torch.from_numpy(self.features.targets_of(units)).to(self.accelerator.device)
+        targets = sent(torch.from_numpy(self.features.targets_of(units)), self.accelerator.device)
         if not self.features.per_token:
             return targets
         shape = view.inputs["input_ids"].shape
