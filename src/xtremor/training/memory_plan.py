@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xtremor.training.run import Prepared
 
 # Tokens of the rows that the layers are weighed on.
-SAMPLE_ROWS, SAMPLE_LENGTH = 4, 64
+SAMPLE_ROWS, MORE_ROWS, SAMPLE_LENGTH = 4, 12, 64
 # Methods that hold the graphs of two passes at once: a clean and a noisy one, which are compared.
 TWO_GRAPHS = frozenset({"smart", "smart-code", "alum", "vat", "r3f", "r4f", "r-drop", "r-drop-paper"})
 # Of an encoder that is weighed; a word-embedding table of the full size would only take memory.
@@ -44,7 +44,8 @@ class MemoryPlan:
         moments: AdamW's two.
         activations: what the graphs of a micro-batch keep, all that are held at once.
         perturbation: delta, its gradient and the looked-up word vectors.
-        other: averaged weights of a method; on a GPU its context and what the allocator cannot use.
+        other: averaged weights of a method, copies of matrices in half precision; what the allocator cannot use;
+            on a GPU its context.
         tokens: of the largest micro-batch.
         per_token: activations of a token in all layers.
     """
@@ -121,20 +122,28 @@ def memory_plan(
     if adapter_rank is not None:
         trained = 4 * adapter_rank * hidden * layers
     trained += words if train_words and not frozen_layers else 0
-    shallow, deeper = (saved_bytes(model, bf16) for model in (first, second))
-    sampled = SAMPLE_ROWS * SAMPLE_LENGTH
-    layer, around = (deeper - shallow) / sampled, max(0.0, 2 * shallow - deeper) / sampled
+    # What grows with the tokens, and what does not: autocast keeps each matrix in half precision, too.
+    small, large = ([saved_bytes(model, bf16, rows) for model in (first, second)] for rows in (SAMPLE_ROWS, MORE_ROWS))
+    sampled = (MORE_ROWS - SAMPLE_ROWS) * SAMPLE_LENGTH
+    shallow, deeper = ((more - less) / sampled for less, more in zip(small, large, strict=True))
+    layer, around = deeper - shallow, max(0.0, 2 * shallow - deeper)
+    first_fixed, fixed = (
+        less - each * SAMPLE_ROWS * SAMPLE_LENGTH for less, each in zip(small, (shallow, deeper), strict=True)
+    )
+    copies = first_fixed + (layers - 1) * (fixed - first_fixed) if bf16 else 0.0
     kept = layers * hidden * 4 + layer if checkpointing else layers * layer
     per_token = kept + around
     graphs = 2 if method.name in TWO_GRAPHS else 1
-    activations = graphs * tokens * per_token
+    # In a backward pass the gradients of one layer lie beside what the others keep.
+    activations = tokens * (graphs * per_token + layer)
     # Delta, its gradient and the step's temporary; word vectors and their gradient. All float32.
     perturbation = tokens * hidden * 4 * (3 * method.perturbs + 2)
     averages = 4 * trained if getattr(method, "bregman", 0) else 0.0
     # SAM keeps the weights that it climbs from, and the gradients of the parts before.
     averages += 8 * trained if method.name == "sam" else 0.0
+    averages += copies
     total = 4 * (rest + words) + 12 * trained + activations + perturbation + averages
-    other = averages + (CONTEXT + FRAGMENTED * total if on_gpu else 0.0)
+    other = averages + FRAGMENTED * total + (CONTEXT if on_gpu else 0.0)
     return MemoryPlan(
         4.0 * (rest + words), 4.0 * trained, 8.0 * trained, activations, perturbation, other, tokens, per_token
     )  # fmt: skip
@@ -159,12 +168,14 @@ def _shallow(config: Any, auto_class: str, layers: int, on_gpu: bool) -> Any:
     with torch.random.fork_rng(devices=[]):
         model = getattr(transformers, auto_class).from_config(small)
     if layer_names(model) is None:
-        raise UserError(f"--plan: the layers of {type(model).__name__} cannot be told apart, so that they are not weighed")
+        raise UserError(
+            f"--plan: the layers of {type(model).__name__} cannot be told apart, so that they are not weighed"
+        )
     return model.train()
 
 
-def saved_bytes(model: nn.Module, bf16: bool) -> float:
-    """Bytes that autograd keeps of a forward pass over `SAMPLE_ROWS` rows, weights left out."""
+def saved_bytes(model: nn.Module, bf16: bool, rows: int) -> float:
+    """Bytes that autograd keeps of a forward pass over ``rows`` rows, weights left out."""
     own = {each.untyped_storage().data_ptr() for each in model.parameters()}
     seen: dict[int, int] = {}
     held: list[Tensor] = []
@@ -177,7 +188,7 @@ def saved_bytes(model: nn.Module, bf16: bool) -> float:
             held.append(tensor.detach())
         return tensor
 
-    ids = torch.randint(3, VOCABULARY, (SAMPLE_ROWS, SAMPLE_LENGTH), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(3, VOCABULARY, (rows, SAMPLE_LENGTH), generator=torch.Generator().manual_seed(0))
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if "MultipleChoice" in type(model).__name__:
         inputs = {name: value.unsqueeze(1) for name, value in inputs.items()}

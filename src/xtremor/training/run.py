@@ -372,9 +372,12 @@ def fit(
 def recompute(model: Any) -> None:
     """Have the layers keep their input alone; raises UserError where the architecture cannot."""
     if not getattr(model, "supports_gradient_checkpointing", False):
-        raise UserError(f"--gradient-checkpointing: {type(model).__name__} cannot compute its layers again; leave it out")
+        raise UserError(
+            f"--gradient-checkpointing: {type(model).__name__} cannot compute its layers again; leave it out"
+        )
     # The reentrant kind forms weight gradients alone, and none for a perturbation.
-    model.gradient_checkpointing_enable({"use_reentrant": False})
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
 
 
 def make_accelerator(settings: TrainSettings) -> Any:
