@@ -20,18 +20,25 @@ def run(arguments: Sequence[str]) -> int:
 
     from xtremor.cli.app import app, explain
     from xtremor.cli.config import expand
-    from xtremor.errors import UserError
+    from xtremor.errors import Elsewhere, UserError
     from xtremor.launch import stop_with_parent
+    from xtremor.ranks import check_command, launched, speak_once
 
     stop_with_parent()
+    speaks = launched().rank == 0
     try:
+        check_command(arguments)
+        speak_once()
         arguments, printed = expand(arguments)
         if printed is not None:
             print(printed, end="")
             return 0
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return _refuse(explain(error, arguments))
+        # All processes of a run have the same command line.
+        return _refuse(explain(error, arguments), speaks)
+    except Elsewhere:
+        return 2
     except UserError as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
@@ -42,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except Exception as error:
         if type(error).__name__ == "Interrupted":
-            return _stopped(f"{error}; the same command goes on from here")
+            return _stopped(f"{error}; the same command goes on from here", speaks)
         import traceback
 
         traceback.print_exc()
@@ -51,13 +58,15 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _refuse(sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
+def _refuse(sentence: str, speaks: bool = True) -> int:
+    if speaks:
+        print(f"error: {sentence}", file=sys.stderr)
     return 2
 
 
-def _stopped(sentence: str) -> int:
-    print(f"\n{sentence}", file=sys.stderr)
+def _stopped(sentence: str, speaks: bool = True) -> int:
+    if speaks:
+        print(f"\n{sentence}", file=sys.stderr)
     return 130
 
 

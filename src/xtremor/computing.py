@@ -6,10 +6,19 @@ import contextlib
 import ctypes
 import functools
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 # Parameters of glibc's mallopt(3), and sizes that no tensor of a pass reaches.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 TRIM, MMAP = 2**31 - 1, 2**30
+# Of madvise(2), and the granularity of memory.
+MADV_DONTNEED, PAGE = 4, 4096
 
 
 def prepare(threads: int | None = None) -> None:
@@ -38,3 +47,38 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
         return bool(mallopt(M_MMAP_THRESHOLD, MMAP)) and bool(mallopt(M_TRIM_THRESHOLD, TRIM))
     return False
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on ``device``; a GPU gets it while it still works, and this process does not wait."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def release(tensor: Tensor) -> bool:
+    """Let go of the memory of a tensor that is mapped from a file and was never written; whether that was done.
+
+    It can be used as before: what is asked of it again is read from the file again. Nothing is done, and nothing is
+    lost, where any page of the mapping was written to, where the tensor is no mapping, and outside Linux.
+    """
+    storage = tensor.untyped_storage()
+    if tensor.device.type != "cpu" or not sys.platform.startswith("linux"):
+        return False
+    first, size = tensor.data_ptr(), min(tensor.numel() * tensor.element_size(), storage.nbytes())
+    begin, end = -(-first // PAGE) * PAGE, (first + size) // PAGE * PAGE
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        for low, high, clean in _file_mappings():
+            if low <= begin < end <= high:
+                return clean and ctypes.CDLL(None).madvise(ctypes.c_void_p(begin), end - begin, MADV_DONTNEED) == 0
+    return False
+
+
+def _file_mappings() -> Iterator[tuple[int, int, bool]]:
+    """Begin and end of this process's mappings of files, and whether none of their pages was written to."""
+    low = high = inode = 0
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8", errors="replace").split("\n"):
+        words = line.split()
+        if words and "-" in words[0] and not words[0].endswith(":"):
+            low, high = (int(part, 16) for part in words[0].split("-"))
+            inode = int(words[4])
+        elif line.startswith("Anonymous:") and inode:
+            yield low, high, int(words[1]) == 0

@@ -8,11 +8,19 @@ from types import TracebackType
 from typing import Any
 
 LOG_EVERY_SECONDS = 15.0
+_silent = False
+
+
+def silence() -> None:
+    """From now on this process says nothing: another one of the same run speaks for all."""
+    global _silent
+    _silent = True
 
 
 def say(message: str) -> None:
     """Print one line of news to standard error (standard output is kept for results)."""
-    print(message, file=sys.stderr, flush=True)
+    if not _silent:
+        print(message, file=sys.stderr, flush=True)
 
 
 def warn(message: str) -> None:
@@ -45,7 +53,7 @@ class Progress:
 
     def __init__(self, what: str, total: float, done: float = 0, live: bool | None = None) -> None:
         self.what, self.total, self.done, self.first = what, total, done, done
-        self.live = sys.stderr.isatty() if live is None else live
+        self.live = (sys.stderr.isatty() if live is None else live) and not _silent
         self.started = self.last_line = time.monotonic()
         self.note = ""
         self._bar: Any = None

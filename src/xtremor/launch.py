@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Job:
         work: its cost beside the other jobs', in any unit; used for the time left.
         done: share of the work that is finished, asked again and again.
         after: names of the jobs that must have succeeded before this one starts; they come before it in the list.
+        gpu: the one that it sees; None leaves it those that this process has.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Job:
     work: float
     done: Callable[[], float]
     after: tuple[str, ...] = ()
+    gpu: str | None = None
 
 
 def worker_count(jobs: int, asked: int | None) -> tuple[int, int]:
@@ -45,8 +48,26 @@ def worker_count(jobs: int, asked: int | None) -> tuple[int, int]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if asked is not None and asked < 1:
         raise UserError(f"--workers must be at least 1, not {asked}")
-    workers = asked or min(cores, max(1, int(_free_gib() / WORKER_GIB)), jobs)
+    fitting = min(cores, max(1, int(_free_gib() / WORKER_GIB)), jobs)
+    # Runs that share a GPU share its memory too, which only the user can judge.
+    workers = asked or min(fitting, len(gpus()) or fitting)
     return workers, max(1, cores // workers)
+
+
+def gpus() -> list[str]:
+    """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them; none where there is no driver."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
+    with contextlib.suppress(OSError):
+        return [str(number) for number in range(len(os.listdir("/proc/driver/nvidia/gpus")))]
+    return []
+
+
+def _least_used(running: Iterable[str | None]) -> str | None:
+    """The GPU that the fewest running jobs are on; None where there is no GPU."""
+    taken = list(running)
+    return min(gpus(), key=taken.count, default=None)
 
 
 def run_side_by_side(
@@ -97,7 +118,8 @@ def run_jobs(jobs: Sequence[Job], workers: int, logs: Path, what: str) -> None:
                 ready = [job for job in waiting if finished.issuperset(job.after)]
                 for job in ready[: workers - len(running)]:
                     waiting.remove(job)
-                    running[job] = _start(job, logs)
+                    placed = replace(job, gpu=_least_used(each.gpu for each in running))
+                    running[placed] = _start(placed, logs)
                 time.sleep(POLL_SECONDS)
                 for job, process in list(running.items()):
                     if process.poll() is not None:
@@ -119,6 +141,7 @@ def run_jobs(jobs: Sequence[Job], workers: int, logs: Path, what: str) -> None:
 
 
 def _start(job: Job, logs: Path) -> subprocess.Popen[bytes]:
+    place = {} if job.gpu is None else {"CUDA_VISIBLE_DEVICES": job.gpu}
     with open(_log(job, logs), "wb") as log:
         # Standard input stays open as long as this process lives: its end is how a worker learns of our death.
         return subprocess.Popen(
@@ -126,7 +149,7 @@ def _start(job: Job, logs: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, WATCH: "1"},
+            env={**os.environ, **place, WATCH: "1"},
             start_new_session=True,
         )
 

@@ -170,3 +170,30 @@ def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker_count(13, None) == (1, 8)
     with pytest.raises(UserError, match="--workers must be at least 1"):
         worker_count(3, 0)
+
+
+def test_gpus_are_given_out_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four runs on two GPUs: two share each; a worker sees one."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5")
+    monkeypatch.setattr(launch, "_free_gib", lambda: 100.0)
+    monkeypatch.setattr(launch, "POLL_SECONDS", 0.01)
+    assert launch.gpus() == ["3", "5"] and worker_count(9, None)[0] <= 2 and worker_count(9, 4)[0] == 4
+    seen: list[str | None] = []
+
+    class Done:
+        returncode = 0
+
+        def poll(self) -> int:
+            return 0
+
+    def begin(each: Job, logs: Path) -> Done:
+        seen.append(each.gpu)
+        return Done()
+
+    monkeypatch.setattr(launch, "_start", begin)
+    run_jobs([job(str(number)) for number in range(4)], 4, tmp_path, "working")
+    assert seen == ["3", "5", "3", "5"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert launch.gpus() == []
+    run_jobs([job("alone")], 1, tmp_path, "working")
+    assert seen[-1] is None

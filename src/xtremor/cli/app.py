@@ -158,6 +158,17 @@ COMMANDS = {
         For example: `xtremor report runs --output report`
         """,
     ),
+    "bench": (
+        "xtremor.cli.bench:bench",
+        """Measure what training and scoring cost on this machine, against the official way and the machine's limit.
+
+        Contestants take turns, and every figure is a ratio within one run: training and evaluation against padding to
+        128, packed against padded, compact against dense embeddings, every method against plain, and all of it against
+        the rate of matrix products that the machine reaches. About ten minutes on two cores.
+
+        For example: `xtremor bench --quick`, or `xtremor bench --data DIR --output results`
+        """,
+    ),
     "tasks": (
         "xtremor.cli.listings:tasks",
         """List the tasks, or show one task's card.

@@ -155,6 +155,9 @@ class TrainOptions:
     no_packing: Annotated[
         bool, Parameter(negative=(), help="Pad the rows of a batch to the longest, as is done for XLM and DeBERTa.")
     ] = False
+    gradient_checkpointing: Annotated[
+        bool, Parameter(negative=(), help="Keep each layer's input alone and compute it again: less memory, more time.")
+    ] = False
     l2_sp: Annotated[
         float | None,
         Parameter(group=DRIFT, help="Alpha of L2-SP: the encoder is pulled back to its pretrained weights."),
@@ -199,7 +202,8 @@ class TrainOptions:
         check_trainable(card)
         check_threads(self.threads)
         shared = ("encoder", "accumulate", "warmup", "weight_decay", "clip", "freeze_embeddings", "precision")
-        own = {name: getattr(self, name) for name in (*shared, "fresh_pooler", "decay_embeddings", "batch_tokens")}
+        quiet = ("gradient_checkpointing", "fresh_pooler", "decay_embeddings", "batch_tokens")
+        own = {name: getattr(self, name) for name in (*shared, *quiet)}
         own["packing"] = not self.no_packing
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)

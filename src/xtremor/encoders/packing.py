@@ -14,17 +14,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
+from xtremor.computing import sent
 from xtremor.console import say
 from xtremor.encoders.layers import layer_names
-from xtremor.encoders.within_rows import Groups, attend
+from xtremor.encoders.within_rows import Groups, attend, known_lengths
 
 # What `model_type` of a configuration may be: keyword arguments reach attention, and positions come before the layers.
 PACKABLE = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "modernbert")
 ATTENTION = "xtremor_real_tokens"
 ARGUMENT = "packed_rows"
+# Attribute of an attention mask that keeps what was found of it.
+FOUND = "xtremor_packed_rows"
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,23 @@ class PackedRows:
 
     @staticmethod
     def of(mask: Tensor) -> PackedRows:
-        """From an attention mask (B, L) of zeros and ones."""
-        flat = mask.flatten().nonzero().flatten()
-        lengths = tuple(mask.sum(1).tolist())
-        return PackedRows(lengths, flat, (mask.shape[0], mask.shape[1]), Groups.of(lengths, mask.device))
+        """From an attention mask (B, L) of zeros and ones.
+
+        Of a mask that `within_rows.know` was told of, a GPU is not asked, and later passes take what the first one found.
+        """
+        shape = (mask.shape[0], mask.shape[1])
+        found: PackedRows | None = getattr(mask, FOUND, None)
+        if found is not None:
+            return found
+        known = known_lengths(mask)
+        if known is None:
+            lengths = tuple(mask.sum(1).tolist())
+            return PackedRows(lengths, mask.flatten().nonzero().flatten(), shape, Groups.of(lengths, mask.device))
+        sizes = torch.tensor(known)
+        flat = (torch.arange(shape[1]) < sizes[:, None]).flatten().nonzero().flatten()
+        made = PackedRows(known, sent(flat, mask.device), shape, Groups.of(known, mask.device))
+        setattr(mask, FOUND, made)
+        return made
 
     def pack(self, padded: Tensor) -> Tensor:
         """(B, L, H) -> (1, T, H); what all rows share, (1, L, H), is given to each."""

@@ -6,6 +6,7 @@ takes a few large products and not one for each row. The padding is masked and n
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,26 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from xtremor.computing import sent
+from xtremor.console import say
+
+# Attribute of an attention mask that keeps the lengths of its rows.
+LENGTHS = "xtremor_lengths"
 # A row joins a group while padding makes the group's products no more than this much larger than they need to be, ...
 SLACK = 1.25
 # ... or while all that would be padded in the group is less than so many pairs of tokens: a call costs as much.
 SMALL = 4096
+
+
+def know(mask: Tensor, lengths: Sequence[int]) -> None:
+    """Remember with a right-padded attention mask (B, L) how long its rows are, so that a GPU need not be asked."""
+    setattr(mask, LENGTHS, tuple(lengths))
+
+
+def known_lengths(mask: Tensor) -> tuple[int, ...] | None:
+    """What `know` was told of this very tensor."""
+    found: tuple[int, ...] | None = getattr(mask, LENGTHS, None)
+    return found
 
 
 @dataclass(frozen=True)
@@ -43,10 +60,14 @@ class Groups:
     Attributes:
         groups: of rows.
         order: (T,) int64, where each token stands among those of the groups one after another; None: where it is.
+        offsets: (N + 1,) int64, where rows begin and end.
+        longest: tokens of the longest row.
     """
 
     groups: tuple[Group, ...]
     order: Tensor | None
+    offsets: Tensor
+    longest: int
 
     @staticmethod
     def of(lengths: Sequence[int], device: torch.device) -> Groups:
@@ -64,12 +85,14 @@ class Groups:
             tokens = torch.where(real, starts[rows, None] + places, starts[rows, None])
             flat = real.flatten().nonzero().flatten()
             seen.append(tokens.flatten()[flat])
-            mask = None if bool(real.all()) else real[:, None, None, :].to(device)
-            groups.append(Group(tokens.to(device), mask, flat.to(device), width))
+            mask = None if bool(real.all()) else sent(real[:, None, None, :], device)
+            groups.append(Group(sent(tokens, device), mask, sent(flat, device), width))
         found = torch.cat(seen)
         # Where the rows of the groups stand in their own order there is nothing to put back.
         same = bool((found[1:] > found[:-1]).all())
-        return Groups(tuple(groups), None if same else torch.argsort(found).to(device))
+        offsets = torch.cat([torch.zeros(1, dtype=torch.long), sizes[sizes > 0].cumsum(0)])
+        put_back = None if same else sent(torch.argsort(found), device)
+        return Groups(tuple(groups), put_back, sent(offsets, device), max(lengths))
 
 
 def _parts(lengths: Sequence[int]) -> list[slice]:
@@ -108,6 +131,59 @@ def attend(
     Returns:
         (1, T, heads, D).
     """
+    if window is None and varlen_works(query.device, query.dtype):
+        return attend_varlen(groups, query, key, value, dropout, scaling)
+    return attend_in_groups(groups, query, key, value, dropout, scaling, window)
+
+
+def attend_varlen(
+    groups: Groups, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0, scaling: float | None = None
+) -> Tensor:
+    """`attend` in one product over rows of different lengths, without padding: torch's jagged tensors.
+
+    On a GPU that is a fused kernel; on the CPU it is right and slow.
+    """
+    # The longest row is stated, or the device would be asked for it.
+    rows = [
+        torch.nested.nested_tensor_from_jagged(
+            each[0].transpose(0, 1).contiguous(), groups.offsets, min_seqlen=1, max_seqlen=groups.longest
+        ).transpose(1, 2)
+        for each in (query, key, value)
+    ]
+    found: Tensor = scaled_dot_product_attention(*rows, None, dropout, scale=scaling).transpose(1, 2)
+    return found.values().unsqueeze(0)
+
+
+@functools.cache
+def varlen_works(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether the fused kernel is there and right, which is tried once on a few rows; never on the CPU."""
+    if device.type != "cuda":
+        return False
+    lengths = (5, 3, 9)
+    drawn = torch.randn(3, 1, 2, sum(lengths), 64, generator=torch.Generator().manual_seed(0))
+    given = tuple(each.to(device, dtype) for each in drawn)
+    groups = Groups.of(lengths, device)
+    try:
+        found, expected = attend_varlen(groups, *given), attend_in_groups(groups, *given)
+        if torch.allclose(found.float(), expected.float(), atol=2e-2):
+            return True
+        reason = "it gives other results"
+    except (RuntimeError, NotImplementedError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+    say(f"note: attention over rows of different lengths does not work here ({reason}); rows are grouped instead")
+    return False
+
+
+def attend_in_groups(
+    groups: Groups,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    window: int | None = None,
+) -> Tensor:
+    """`attend`, group by group."""
     # (T, heads, D): tokens are gathered as whole rows of memory.
     queries, keys, values = (each[0].transpose(0, 1) for each in (query, key, value))
     parts = []

@@ -101,27 +101,26 @@ class Ball:
         if distribution == "sphere":
             return self.project(self.limits(segments) * self._unit_random(width, segments, generator), segments)
         if distribution == "normal":
-            normal = torch.randn(segments.row_of_token.numel(), width, generator=generator)
+            normal = segments.normal(width, generator)
             return normal.to(segments.lengths.device) * self._deviation(width, segments)
-        tokens = segments.row_of_token.numel()
         device = segments.lengths.device
         if self.norm == "linf":
-            uniform = torch.rand(tokens, width, generator=generator)
+            uniform = segments.uniform(width, generator)
             return ((2 * uniform - 1) * self.radius).to(device)
-        normal = torch.randn(tokens, width, generator=generator).to(device)
+        normal = segments.normal(width, generator).to(device)
         # Muller: a uniform direction times u^(1/d) of the radius, d being the dimension of the unit.
         if self.scope == "token":
-            share = torch.rand(tokens, generator=generator).to(device).pow(1.0 / width)
+            share = segments.uniform(1, generator).squeeze(1).to(device).pow(1.0 / width)
         else:
             dimension = segments.lengths.to(torch.float32) * width
-            each = torch.rand(segments.count, generator=generator).to(device)
+            each = segments.uniform_rows(generator).to(device)
             share = each.pow(1.0 / dimension)[segments.row_of_token]
         scale = self.limits(segments) * share.unsqueeze(1) / self.norms(normal, segments).clamp_min(TINY)
         return self.project(normal * scale, segments)
 
     def random_direction(self, width: int, segments: Segments, generator: torch.Generator) -> Tensor:
         """Draw (T, ``width``): what ``direction`` would make of a gradient that points nowhere in particular."""
-        normal = torch.randn(segments.row_of_token.numel(), width, generator=generator)
+        normal = segments.normal(width, generator)
         return self.direction(normal.to(segments.lengths.device), segments)
 
     def _unit_random(self, width: int, segments: Segments, generator: torch.Generator) -> Tensor:
@@ -180,7 +179,7 @@ class LocalBall:
 
     def random_direction(self) -> Tensor:
         """(T, H): a direction of the same norm that no gradient chose."""
-        normal = torch.randn(self.segments.row_of_token.numel(), self.width, generator=self.generator)
+        normal = self.segments.normal(self.width, self.generator)
         return self.direction(normal.to(self.segments.lengths.device))
 
     @torch.no_grad()
@@ -191,6 +190,6 @@ class LocalBall:
     @torch.no_grad()
     def redirected(self, delta: Tensor) -> Tensor:
         """(T, H): a random direction for each token, of the token's own norm in ``delta``."""
-        normal = torch.randn(delta.shape, generator=self.generator).to(delta)
+        normal = self.segments.normal(self.width, self.generator).to(delta)
         unit = normal / normal.norm(dim=-1, keepdim=True).clamp_min(TINY)
         return unit * delta.detach().norm(dim=-1, keepdim=True)

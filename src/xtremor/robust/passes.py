@@ -141,5 +141,5 @@ class Passes:
 
     def uniform(self) -> Tensor:
         """(T, H): entries uniform in [-1, 1]."""
-        drawn = torch.rand(self.segments.row_of_token.numel(), self.width, generator=self.generator)
+        drawn = self.segments.uniform(self.width, self.generator)
         return (2 * drawn - 1).to(self.segments.lengths.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,23 +51,32 @@ class Processes:
         """Replace every gradient by its mean over the processes; one that no process formed stays None."""
         if self.model is None or not parameters:
             return
-        group = self.model.process_group
-        formed = torch.tensor([each.grad is not None for each in parameters], dtype=torch.int32)
-        formed = formed.to(parameters[0].device)
-        torch.distributed.all_reduce(formed, torch.distributed.ReduceOp.MAX, group=group)
-        gradients: list[Tensor] = []
-        for parameter, anywhere in zip(parameters, formed.tolist(), strict=True):
-            if anywhere:
-                if parameter.grad is None:
-                    parameter.grad = torch.zeros_like(parameter)
-                gradients.append(parameter.grad)
-        for bucket in _buckets(gradients):
-            joined = torch.cat([each.flatten() for each in bucket])
-            torch.distributed.all_reduce(joined, group=group)
-            joined /= self.size
-            parts = joined.split([each.numel() for each in bucket])
-            for gradient, part in zip(bucket, parts, strict=True):
-                gradient.copy_(part.view_as(gradient))
+        sum_gradients(parameters, self.model.process_group, self.size)
+
+
+@torch.no_grad()
+def sum_gradients(parameters: Sequence[nn.Parameter], group: Any = None, divisor: int = 1) -> None:
+    """Replace every gradient by its sum over the processes of a group, divided by ``divisor``.
+
+    One that no process formed stays None; all processes name the same parameters in the same order.
+    """
+    formed = torch.tensor([each.grad is not None for each in parameters], dtype=torch.int32)
+    formed = formed.to(parameters[0].device)
+    torch.distributed.all_reduce(formed, torch.distributed.ReduceOp.MAX, group=group)
+    gradients: list[Tensor] = []
+    for parameter, anywhere in zip(parameters, formed.tolist(), strict=True):
+        if anywhere:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            gradients.append(parameter.grad)
+    for bucket in _buckets(gradients):
+        joined = torch.cat([each.flatten() for each in bucket])
+        torch.distributed.all_reduce(joined, group=group)
+        if divisor != 1:
+            joined /= divisor
+        parts = joined.split([each.numel() for each in bucket])
+        for gradient, part in zip(bucket, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
 
 
 def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:

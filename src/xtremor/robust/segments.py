@@ -10,16 +10,35 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Part:
+    """Where the rows of one process stand in the batch that several processes work on together.
+
+    Attributes:
+        first_row, rows: the first of its rows, and all rows of the batch.
+        first_token, tokens: the same in tokens.
+    """
+
+    first_row: int
+    rows: int
+    first_token: int
+    tokens: int
+
+
+@dataclass(frozen=True)
 class Segments:
     """Which row each of T real tokens belongs to; padding does not exist here.
 
     Attributes:
         lengths: (B,) int64, tokens of each row.
         columns: (T,) int64, where each token lies in its padded row; None is the right-padded order.
+        part: of a larger batch, whose draws are made as a whole, so that they do not depend on who works on them.
+        total: T, where it is known without asking the device.
     """
 
     lengths: Tensor
     columns: Tensor | None = None
+    part: Part | None = None
+    total: int | None = None
 
     @staticmethod
     def from_mask(mask: Tensor) -> Segments:
@@ -35,7 +54,9 @@ class Segments:
     @cached_property
     def row_of_token(self) -> Tensor:
         """(T,) int64: the row of each token."""
-        return torch.repeat_interleave(torch.arange(self.count, device=self.lengths.device), self.lengths)
+        return torch.repeat_interleave(
+            torch.arange(self.count, device=self.lengths.device), self.lengths, output_size=self.total
+        )
 
     @cached_property
     def starts(self) -> Tensor:
@@ -74,6 +95,28 @@ class Segments:
 
     def _packed(self, hidden: Tensor) -> bool:
         return hidden.shape[0] == 1 and self.count > 1
+
+    def normal(self, width: int, generator: torch.Generator) -> Tensor:
+        """(T, ``width``) standard normal draws, on the CPU."""
+        if self.part is None:
+            return torch.randn(self.row_of_token.numel(), width, generator=generator)
+        return self._own(torch.randn(self.part.tokens, width, generator=generator))
+
+    def uniform(self, width: int, generator: torch.Generator) -> Tensor:
+        """(T, ``width``) draws from [0, 1), on the CPU."""
+        if self.part is None:
+            return torch.rand(self.row_of_token.numel(), width, generator=generator)
+        return self._own(torch.rand(self.part.tokens, width, generator=generator))
+
+    def uniform_rows(self, generator: torch.Generator) -> Tensor:
+        """(B,) draws from [0, 1), on the CPU."""
+        if self.part is None:
+            return torch.rand(self.count, generator=generator)
+        return torch.rand(self.part.rows, generator=generator)[self.part.first_row :][: self.count]
+
+    def _own(self, drawn: Tensor) -> Tensor:
+        assert self.part is not None
+        return drawn[self.part.first_token :][: self.row_of_token.numel()]
 
     def sum_to_tokens(self, values: Tensor) -> Tensor:
         """(T,) -> (T,): each token gets the sum over its row."""

@@ -57,7 +57,8 @@ class Features:
         """The input rows of units, in their order."""
         if self.groups is None:
             return units
-        return np.concatenate([np.arange(self.groups[unit], self.groups[unit + 1]) for unit in units])
+        rows = [np.arange(self.groups[unit], self.groups[unit + 1]) for unit in units]
+        return np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
 
     def targets_of(self, units: np.ndarray) -> np.ndarray:
         """The targets of units, in their order: (U, ...), or one a token."""

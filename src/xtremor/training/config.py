@@ -42,6 +42,8 @@ class TrainSettings:
         freeze_embeddings: keep the word-embedding table as it is.
         precision: ``fp32`` or ``bf16`` (autocast).
         packing: compute real tokens only, where the architecture allows it; the same but for other dropout masks.
+        gradient_checkpointing: layers keep their input alone and are computed again in a backward pass; the same
+            weights for less memory and a third more time.
         controls: what holds the encoder near its pretraining.
         lora: adapters instead of the encoder's own matrices; None trains those.
         decay_embeddings: weight decay on the word embeddings too, on all rows of the table.
@@ -69,6 +71,7 @@ class TrainSettings:
     freeze_embeddings: bool = False
     precision: str = "fp32"
     packing: bool = True
+    gradient_checkpointing: bool = False
     controls: Controls = field(default_factory=Controls)
     lora: LoraSettings | None = None
     fresh_pooler: bool = False
@@ -145,7 +148,8 @@ class TrainSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
-        off = {name for name in ("fresh_pooler", "decay_embeddings", "batch_tokens") if not getattr(self, name)}
+        switches = ("fresh_pooler", "gradient_checkpointing", "decay_embeddings", "batch_tokens")
+        off = {name for name in switches if not getattr(self, name)}
         hidden = {"controls", "lora", "embedding", "temperature"} | off
         recipe = {name: value for name, value in asdict(self).items() if name not in hidden}
         vectors = {} if self.embedding is None else {**asdict(self.embedding), "temperature": self.temperature}

@@ -17,7 +17,7 @@ READ = frozenset(
     {
         "task", "encoder", "method", "seed", "epochs", "batch_size", "accumulate", "learning_rate",
         "head_learning_rate", "max_length", "train_rows", "rows_seed", "warmup", "weight_decay", "clip",
-        "freeze_embeddings", "precision", "packing", "fresh_pooler",
+        "freeze_embeddings", "precision", "packing", "gradient_checkpointing", "fresh_pooler",
         "decay_embeddings", "batch_tokens",
     }
 )  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 import torch
@@ -23,6 +25,7 @@ from xtremor.training import log as log_file
 from xtremor.training.batches import Epochs, parts_of
 from xtremor.training.beside import BesidePlain
 from xtremor.training.config import TrainSettings, derived_seed
+from xtremor.training.crew import Crew
 from xtremor.training.drift import L2SP
 from xtremor.training.optimizer import make_optimizer, rate_share, set_rates
 from xtremor.training.stopping import stop_request
@@ -124,6 +127,7 @@ class Loop:
         penalty: adds its gradient once an update, before clipping.
         order: which units every update takes; by default all of them in every epoch.
         probed: (P,) tokens of each of the first units, which linear probing goes over; by default all of them.
+        crew: processes that share every update, those of ``step``; the first one writes.
 
     With linear probing the first ``probe`` updates train the tensors in ``fresh`` alone and plainly, so that every
     method goes on from the same head; the schedule after them is that of a run without it: the same batches, dropout
@@ -140,8 +144,9 @@ class Loop:
         penalty: L2SP | None = None,
         order: Order | None = None,
         probed: np.ndarray | None = None,
+        crew: Crew | None = None,
     ) -> None:
-        self.step, self.settings, self.folder = step, settings, folder
+        self.step, self.settings, self.folder, self.crew = step, settings, folder, crew or Crew()
         self.checkpoint_seconds = checkpoint_seconds
         self.penalty, self.fresh = penalty, fresh
         size, seed = settings.batch_size, settings.seed
@@ -175,18 +180,19 @@ class Loop:
         with (
             explained(self.folder),
             Progress("training", self.updates, self.totals.update) as progress,
-            open(self.folder / log_file.NAME, "a", encoding="utf-8") as log,
+            self._open_log() as log,
             stop_request() as stopping,
         ):
             for rows in self._batches():
-                loss, norm = self._update(rows)
+                loss, norm, stop = self._update(rows, stopping)
                 now = time.monotonic()
                 spent = now - started - self.beside.seconds
                 self.totals.seconds = before + spent
                 speed = (self.totals.tokens - tokens_before) / spent
                 progress.advance(note=f"loss {loss:.3f}, {speed:,.0f} tokens/s")
-                log_file.write(log, self._line(loss, norm), self.updates)
-                if stopping.is_set():
+                if log is not None:
+                    log_file.write(log, self._line(loss, norm), self.updates)
+                if stop:
                     self._save()
                     raise Interrupted(f"stopped after update {self.totals.update} of {self.updates}")
                 if now - saved > self.checkpoint_seconds and self.totals.update < self.updates:
@@ -209,14 +215,20 @@ class Loop:
             parameter.requires_grad_(True)
         self.optimizer = make_optimizer(self.step.model, self.fresh, self.settings)
 
-    def _update(self, rows: np.ndarray) -> tuple[float, float]:
-        """Gradients of all parts, one clip, one step."""
+    def _open_log(self) -> contextlib.AbstractContextManager[TextIO | None]:
+        if not self.crew.leads:
+            return contextlib.nullcontext()
+        return open(self.folder / log_file.NAME, "a", encoding="utf-8")
+
+    def _update(self, rows: np.ndarray, stopping: threading.Event) -> tuple[float, float, bool]:
+        """Gradients of all parts, one clip, one step; the loss, the norm, and whether to stop."""
         # The schedule counts from 0, linear probing up to that from below: every draw is a function of this number.
         model, update = self.step.model, self.totals.update - self.probe
         probing = update < 0
         self.optimizer.zero_grad(set_to_none=True)
-        loss, tokens, weights = 0.0, 0, self.step.weights
-        settings = self.settings
+        losses: list[Tensor] = []
+        shares: list[float] = []
+        tokens, weights, settings = 0, self.step.weights, self.settings
         parts = parts_of(rows, self.step.lengths, settings.accumulate, settings.batch_tokens)
         for part, piece in enumerate(parts):
             # By targets, not by rows: the parts' mean losses then add up to that of the whole batch.
@@ -228,8 +240,16 @@ class Loop:
                 self.totals.beside.append(spent / plain)
             else:
                 trained, seen = self.step.run(piece, update, part, share, Plain() if probing else None)
-            loss += float(trained) * share
+            losses.append(trained.detach())
+            shares.append(share)
             tokens += seen
+        # Read once an update, so that a GPU is not waited for between the parts.
+        loss = sum(each * share for each, share in zip(torch.stack(losses).tolist(), shares, strict=True))
+        stop = False
+        if self.crew.size > 1:
+            self.crew.sum_gradients([each for each in model.parameters() if each.requires_grad])
+            loss, seen_by_all, asked = self.crew.sum(loss, tokens, stopping.is_set())
+            tokens, stop = round(seen_by_all), asked > 0
         if self.penalty is not None:
             self.penalty.add_gradient()
         norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), self.settings.clip))
@@ -246,26 +266,33 @@ class Loop:
         if update + 1 > 0.9 * (self.updates - self.probe):
             self.totals.tail_loss += loss
             self.totals.tail_updates += 1
-        return loss, norm
+        return loss, norm, stop or (self.crew.size == 1 and stopping.is_set())
 
     def _refuse(self, loss: float, norm: float) -> None:
         self._save()
         what = f"the loss became {loss}" if not np.isfinite(loss) else f"the gradient norm became {norm}"
-        raise UserError(
-            f"{what} at update {self.totals.update + 1} of {self.updates}; the state before it is kept in "
-            f"{self.folder / checkpoint.NAME}; train into another folder with a smaller --learning-rate or --radius"
+        raise self.crew.once(
+            UserError(
+                f"{what} at update {self.totals.update + 1} of {self.updates}; the state before it is kept in "
+                f"{self.folder / checkpoint.NAME}; train into another folder with a smaller --learning-rate or --radius"
+            )
         )
 
     def _check_weights(self) -> None:
         """The last update is followed by no loss that could tell of its end."""
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.step.model.parameters()):
-            raise UserError(
-                f"the weights are not finite after the last update ({self.updates}); train into another folder with a "
-                "smaller --learning-rate or --radius"
+            raise self.crew.once(
+                UserError(
+                    f"the weights are not finite after the last update ({self.updates}); train into another folder "
+                    "with a smaller --learning-rate or --radius"
+                )
             )
 
     def _save(self) -> None:
-        state = {**vars(self.totals), "counts": self.step.counts.as_dict(), "threads": torch.get_num_threads()}
+        if not self.crew.leads:
+            return
+        own = {"threads": torch.get_num_threads(), "processes": self.crew.size}
+        state = {**vars(self.totals), "counts": self.step.counts.as_dict(), **own}
         checkpoint.save(self.folder, self.step.model, self.optimizer, state, self.step.runner.state())
 
     def _resume(self) -> None:
@@ -273,11 +300,25 @@ class Loop:
             saved = checkpoint.peek(self.folder)
             if saved is not None and saved["update"] > self.probe:
                 self._end_probe()
-        state = checkpoint.load(self.folder, self.step.model, self.optimizer, self.step.runner)
+        with self.crew.together():
+            state = checkpoint.load(self.folder, self.step.model, self.optimizer, self.step.runner)
+        self.crew.check_same(
+            -1 if state is None else state["update"],
+            f"{self.folder}: the processes of this run do not see the same checkpoint; put the folder on a disk that "
+            "all machines share",
+        )
+        self.crew.broadcast(list(self.step.model.parameters()))
         if state is None:
-            with explained(self.folder):
-                log_file.begin(self.folder)
+            if self.crew.leads:
+                with explained(self.folder):
+                    log_file.begin(self.folder)
             return
+        processes = state.pop("processes", 1)
+        if processes != self.crew.size:
+            say(
+                f"note: begun with {processes} processes, resumed with {self.crew.size}: dropout masks and sums differ "
+                "from those of an uninterrupted run"
+            )
         threads = state.pop("threads")
         if threads != torch.get_num_threads():
             say(
@@ -286,7 +327,8 @@ class Loop:
             )
         self.step.counts.__dict__.update(PassCounts(**state.pop("counts")).as_dict())
         self.totals = Totals(**state)
-        log_file.cut(self.folder, self.totals.update)
+        if self.crew.leads:
+            log_file.cut(self.folder, self.totals.update)
         say(f"resuming after update {self.totals.update} of {self.updates}")
 
     def _line(self, loss: float, norm: float) -> dict[str, Any]:

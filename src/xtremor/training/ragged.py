@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xtremor.robust.segments import Segments
+from xtremor.computing import sent
+from xtremor.encoders.within_rows import know
+from xtremor.robust.segments import Part, Segments
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ class PaddedView:
     tokens: Tensor
 
 
-def padded_view(batch: Ragged, pad_token: int, device: torch.device) -> PaddedView:
-    """Build the padded view of a ragged batch on ``device``."""
+def padded_view(batch: Ragged, pad_token: int, device: torch.device, part: Part | None = None) -> PaddedView:
+    """Build the padded view of a ragged batch on ``device``; ``part`` is where it stands in a larger one."""
     lengths = torch.from_numpy(batch.lengths.astype(np.int64))
     segments = Segments(lengths)
     width = int(lengths.max())
@@ -109,5 +111,6 @@ def padded_view(batch: Ragged, pad_token: int, device: torch.device) -> PaddedVi
         kinds = torch.from_numpy(batch.types.astype(np.int64))
         zeros = torch.zeros(len(batch) * width, dtype=torch.long)
         inputs["token_type_ids"] = zeros.index_copy_(0, flat, kinds).view(shape)
-    moved = {name: value.to(device) for name, value in inputs.items()}
-    return PaddedView(moved, Segments(lengths.to(device)), tokens.to(device))
+    moved = {name: sent(value, device) for name, value in inputs.items()}
+    know(moved["attention_mask"], batch.lengths.tolist())
+    return PaddedView(moved, Segments(sent(lengths, device), None, part, tokens.numel()), sent(tokens, device))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from xtremor.encoders.load import LoadReport
+    from xtremor.training.crew import Crew
     from xtremor.training.draws import Draws
 
 
@@ -96,9 +97,38 @@ def train(
         xtremor.training.loop.Interrupted: on Ctrl-C, resumable.
     """
 
+    from xtremor.training.crew import Crew
+
     computing.prepare(threads)
-    prepared = prepare(settings, card, source)
+    crew = Crew.current()
     folder = RunFolder(output)
+    with crew.together():
+        refuse_to_share(crew, settings)
+        prepared = prepare(settings, card, source)
+        identity = _identity(settings, prepared, source)
+        if crew.leads:
+            folder.check(identity)
+    if crew.told(crew.leads and folder.finished() and (not keep_model or folder.model.is_dir())):
+        say(f"{output}: already finished, nothing to train")
+        return Trained(folder, folder.read_record(), None, prepared.tokenizer)
+    try:
+        model, record = _train(settings, prepared, source, folder, identity, keep_model, checkpoint_seconds, keep_state)
+    finally:
+        folder.release()
+    return Trained(folder, record, model, prepared.tokenizer)
+
+
+def refuse_to_share(crew: Crew, settings: TrainSettings) -> None:
+    """Raise UserError where several processes cannot share a run."""
+    if crew.size > 1 and settings.embedding is not None:
+        raise UserError(
+            f"{settings.task} is retrieval, where the other passages of a batch are what a query is told from, so that a "
+            f"batch cannot be shared by {crew.size} processes; start one"
+        )
+
+
+def _identity(settings: TrainSettings, prepared: Prepared, source: Source) -> dict[str, Any]:
+    """What decides whether a folder is this run."""
     from xtremor.encoders.load import fingerprint
 
     identity = {
@@ -109,17 +139,7 @@ def train(
         "labels": list(prepared.labels),
     }
     own = own_record(source)
-    if own is not None:
-        identity["own"] = own
-    folder.check(identity)
-    if folder.finished() and (not keep_model or folder.model.is_dir()):
-        say(f"{output}: already finished, nothing to train")
-        return Trained(folder, folder.read_record(), None, prepared.tokenizer)
-    try:
-        model, record = _train(settings, prepared, source, folder, identity, keep_model, checkpoint_seconds, keep_state)
-    finally:
-        folder.release()
-    return Trained(folder, record, model, prepared.tokenizer)
+    return identity if own is None else {**identity, "own": own}
 
 
 def _train(
@@ -133,12 +153,19 @@ def _train(
     keep_state: bool,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """From a fresh head to the record on disk."""
+    from xtremor.training.crew import Crew
+
     started = time.monotonic()
-    model, report = make_model(settings, prepared)
-    say(report.sentences())
-    ancestry = lineage_of(settings.encoder)
-    check_positions(model, settings.max_length)
+    crew = Crew.current()
+    with crew.together():
+        model, report = make_model(settings, prepared)
+        say(report.sentences())
+        ancestry = lineage_of(settings.encoder)
+        check_positions(model, settings.max_length)
     record = fit(settings, prepared, model, report, folder, identity, checkpoint_seconds, keep_state)
+    if not crew.leads:
+        # Scoring and writing is the first one's work.
+        return model, {**record, "english_dev": None}
     told = cost_sentence(record)
     if told is not None:
         say(told)
@@ -287,31 +314,43 @@ def fit(
     """Train ``model`` in place and return the record of the run so far."""
     from xtremor.encoders.packing import packed, padding_note
     from xtremor.training.adapt import Adaptation, frozen_names
+    from xtremor.training.crew import Crew
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
     from xtremor.training.optimizer import decayed
     from xtremor.training.step import BatchStep
 
     started = time.monotonic()
+    crew = Crew.current()
     accelerator = make_accelerator(settings)
     pad_token = pad_of(prepared.tokenizer)
-    frozen = frozen_names(model, settings)
-    full, table = compact(model, prepared.features.rows.tokens, pad_token, not (settings.freeze_embeddings or frozen))
-    model.to(accelerator.device)
-    adaptation = Adaptation(model, settings, report.missing, frozen)
+    with crew.together():
+        frozen = frozen_names(model, settings)
+        trained = not (settings.freeze_embeddings or frozen)
+        full, table = compact(model, prepared.features.rows.tokens, pad_token, trained)
+        model.to(accelerator.device)
+        adaptation = Adaptation(model, settings, report.missing, frozen)
     model.train()
+    if settings.gradient_checkpointing:
+        with crew.together():
+            recompute(model)
     draws = prepared.draws
     with packed(model, settings.packing) as packs:
         note = padding_note(model, settings.packing and not packs)
-        step = BatchStep(
-            model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
-            accelerator, full.weight, prepared.tokenizer.all_special_ids,
-        )  # fmt: skip
-        # Not before: what is refused up to here leaves no folder behind.
-        folder.claim(identity)
+        with crew.together():
+            step = BatchStep(
+                model, table, prepared.features, prepared.category, settings.method, settings.seed, pad_token,
+                accelerator, full.weight, prepared.tokenizer.all_special_ids, crew=crew,
+            )  # fmt: skip
+            computing.release(full.weight)
+            # Not before: what is refused up to here leaves no folder behind.
+            if crew.leads:
+                folder.claim(identity)
         order = None if draws is None else draws.order(settings.batch_size, settings.seed)
         probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
-        loop = Loop(step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order, probed)
+        loop = Loop(
+            step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order, probed, crew
+        )  # fmt: skip
         totals = loop.run(save_last=keep_state)
     held = adaptation.finish()
     full.to(accelerator.device)
@@ -322,6 +361,7 @@ def fit(
         "category": prepared.card.category,
         "texts": prepared.texts,
         "packed": packs,
+        "processes": crew.size,
         **note,
         "site_unit": step.unit,
         **held,
@@ -330,14 +370,22 @@ def fit(
     }
 
 
+def recompute(model: Any) -> None:
+    """Have the layers keep their input alone; raises UserError where the architecture cannot."""
+    if not getattr(model, "supports_gradient_checkpointing", False):
+        raise UserError(
+            f"--gradient-checkpointing: {type(model).__name__} cannot compute its layers again; leave it out"
+        )
+    # The reentrant kind forms weight gradients alone, and none for a perturbation.
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
+
+
 def make_accelerator(settings: TrainSettings) -> Any:
-    """Device, precision and backward; raises UserError where several processes were started."""
+    """Device, precision and backward."""
     from accelerate import Accelerator
 
-    accelerator = Accelerator(mixed_precision="bf16" if settings.precision == "bf16" else "no")
-    if accelerator.num_processes > 1:
-        raise UserError("training on several processes is not supported yet; start one process")
-    return accelerator
+    return Accelerator(mixed_precision="bf16" if settings.precision == "bf16" else "no")
 
 
 def pad_of(tokenizer: Any) -> int:

@@ -43,12 +43,19 @@ def train_and_evaluate(
     """
     if scored is None:
         return train(settings, card, source, output, keep_model, threads, checkpoint_seconds).record
-    folder = RunFolder(output)
-    count_examples(card, source, scored)
-    is_scored = evaluated(folder, scored, source)
-    if not keep_model and folder.finished() and not folder.model.is_dir() and not is_scored:
-        _reopen(folder)
+    from xtremor.training.crew import Crew
+
+    folder, crew, is_scored = RunFolder(output), Crew.current(), False
+    with crew.together():
+        # Of several processes the first one scores.
+        if crew.leads:
+            count_examples(card, source, scored)
+            is_scored = evaluated(folder, scored, source)
+            if not keep_model and folder.finished() and not folder.model.is_dir() and not is_scored:
+                _reopen(folder)
     done = train(settings, card, source, output, keep_model, threads, checkpoint_seconds, keep_state=not keep_model)
+    if not crew.leads:
+        return done.record
     if done.model is None:
         if not is_scored:
             evaluate_run(output, source, card, scored, threads)

@@ -31,12 +31,14 @@ from xtremor.training.run import (
     make_accelerator,
     pad_of,
     prepare,
+    recompute,
 )
 
 if TYPE_CHECKING:
     from torch import nn
 
     from xtremor.encoders.load import LoadReport
+    from xtremor.training.crew import Crew
     from xtremor.training.embeddings import CompactEmbedding
     from xtremor.training.shared import MixedStep, SharedEncoder
 
@@ -80,25 +82,29 @@ def train_several(
     """
 
     from xtremor.encoders.load import fingerprint
+    from xtremor.training.crew import Crew
 
-    check_read(settings)
     computing.prepare(threads)
-    members = [Member(source, prepare(settings, card, source)) for card, source in tasks]
-    for member in members:
-        # A damaged dev file is said now, and not after the last update.
-        if has_english_dev(member.source):
-            member.source.examples("dev", "en")
-    folder = RunFolder(output)
-    identity = {
-        "format": FORMAT,
-        "settings": settings.as_dict(),
-        "sampling": mixing.as_dict(),
-        "encoder": fingerprint(settings.encoder),
-        "data": {member.name: features_digest(member.prepared.features) for member in members},
-        "labels": {member.name: list(member.prepared.labels) for member in members},
-    }
-    folder.check(identity)
-    if folder.finished() and (not keep_model or folder.model.is_dir()):
+    crew = Crew.current()
+    with crew.together():
+        check_read(settings)
+        members = [Member(source, prepare(settings, card, source)) for card, source in tasks]
+        for member in members:
+            # A damaged dev file is said now, and not after the last update.
+            if has_english_dev(member.source):
+                member.source.examples("dev", "en")
+        folder = RunFolder(output)
+        identity = {
+            "format": FORMAT,
+            "settings": settings.as_dict(),
+            "sampling": mixing.as_dict(),
+            "encoder": fingerprint(settings.encoder),
+            "data": {member.name: features_digest(member.prepared.features) for member in members},
+            "labels": {member.name: list(member.prepared.labels) for member in members},
+        }
+        if crew.leads:
+            folder.check(identity)
+    if crew.told(crew.leads and folder.finished() and (not keep_model or folder.model.is_dir())):
         say(f"{output}: already finished, nothing to train")
         return folder.read_record()
     try:
@@ -117,15 +123,23 @@ def _train(
     checkpoint_seconds: float,
 ) -> dict[str, Any]:
     """From fresh heads to the record on disk."""
+    from xtremor.training.crew import Crew
+
+    crew = Crew.current()
     started = time.monotonic()
     lengths = {member.name: member.prepared.features.lengths for member in members}
     order = MixedOrder(lengths, mixing, settings.batch_size, settings.epochs, settings.seed)
     say(_drawn(order))
-    model, reports = make_shared(settings, members)
-    ancestry = lineage_of(settings.encoder)
-    check_positions(next(iter(model.models.values())), settings.max_length)
-    record = _fit(settings, members, mixing, order, model, reports, folder, identity, checkpoint_seconds)
+    with crew.together():
+        model, reports = make_shared(settings, members)
+        ancestry = lineage_of(settings.encoder)
+        check_positions(next(iter(model.models.values())), settings.max_length)
+    record = _fit(settings, members, mixing, order, model, reports, folder, identity, checkpoint_seconds, crew)
     record |= ancestry
+    if not crew.leads:
+        for entry in record["tasks"]:
+            entry["english_dev"] = None
+        return record
     record["seconds"]["preparing"] = time.monotonic() - started - record["seconds"]["this_process"]
     for member, entry in zip(members, record["tasks"], strict=True):
         entry["english_dev"] = english_dev(settings, member.prepared, member.source, model.of(member.name))
@@ -170,6 +184,7 @@ def _fit(
     folder: RunFolder,
     identity: dict[str, Any],
     checkpoint_seconds: float,
+    crew: Crew,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
     from xtremor.encoders.packing import packed, padding_note
@@ -186,16 +201,22 @@ def _fit(
     full, table = compact(model, tokens, pad_token, not settings.freeze_embeddings)
     model.to(accelerator.device)
     model.train()
+    if settings.gradient_checkpointing:
+        with crew.together():
+            for one in model.models.values():
+                recompute(one)
     with packed(list(model.models.values()), settings.packing) as packs:
         note = padding_note(next(iter(model.models.values())), settings.packing and not packs)
-        step = _mixed_step(settings, members, model, table, full, accelerator)
-        # Not before: what is refused up to here leaves no folder behind.
-        folder.claim(identity)
+        with crew.together():
+            step = _mixed_step(settings, members, model, table, full, accelerator, crew)
+            # Not before: what is refused up to here leaves no folder behind.
+            if crew.leads:
+                folder.claim(identity)
         fresh = [f"models.{task}.{name}" for task, report in reports.items() for name in report.missing]
         one, poolers = model.of(members[0].name), f".{POOLER}."
         heads = {*reports[members[0].name].missing, *(name for name, _ in one.named_parameters() if poolers in name)}
         pretrained = Pretrained(one, heads, [name for name, each in one.named_parameters() if each.requires_grad])
-        loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order)
+        loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order, crew=crew)
         totals = loop.run()
         drift = pretrained.distance(one)
     full.to(accelerator.device)
@@ -209,6 +230,7 @@ def _fit(
         "category": CATEGORY,
         "texts": None,
         "packed": packs,
+        "processes": crew.size,
         **note,
         "tasks": [_entry(settings, member, order, step, place) for place, member in enumerate(members)],
         "sampling": mixing.as_dict(),
@@ -227,6 +249,7 @@ def _mixed_step(
     table: CompactEmbedding,
     full: nn.Embedding,
     accelerator: Any,
+    crew: Crew,
 ) -> MixedStep:
     """A step for each task, behind one."""
     from xtremor.robust.counter import PassCounter, PassCounts
@@ -241,7 +264,7 @@ def _mixed_step(
         steps.append(
             BatchStep(
                 model.of(member.name), table, prepared.features, prepared.category, settings.method, settings.seed,
-                pad_token, accelerator, full.weight, tokenizer.all_special_ids, counts,
+                pad_token, accelerator, full.weight, tokenizer.all_special_ids, counts, crew,
             )
         )  # fmt: skip
     # The encoder is one: hooks on the first model's see the passes of all.

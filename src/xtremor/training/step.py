@@ -9,16 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from xtremor.computing import sent
 from xtremor.robust.counter import PassCounter, PassCounts
 from xtremor.robust.methods import Method
 from xtremor.robust.methods.base import Runner
 from xtremor.robust.passes import Passes
-from xtremor.robust.segments import Segments
+from xtremor.robust.segments import Part, Segments
 from xtremor.robust.sited import SitedModel, unit_of
 from xtremor.robust.weights import Weights
 from xtremor.tasks.category import Category
 from xtremor.tasks.features import IGNORED, Features
 from xtremor.training.config import derived_seed
+from xtremor.training.crew import Crew
 from xtremor.training.embeddings import CompactEmbedding
 from xtremor.training.ragged import PaddedView, padded_view
 
@@ -45,6 +47,7 @@ class BatchStep:
         full: all rows of the word-embedding table (V, H); a relative radius is relative to their mean norm.
         special: ids of special tokens.
         counts: of passes, by hooks on the model; None puts hooks of its own there.
+        crew: processes that share the work on every batch; None is this one alone.
     """
 
     def __init__(
@@ -60,7 +63,9 @@ class BatchStep:
         full: Tensor,
         special: Sequence[int] = (),
         counts: PassCounts | None = None,
+        crew: Crew | None = None,
     ) -> None:
+        self.crew = crew or Crew()
         self.model, self.table, self.features, self.category = model, table, features, category
         self.seed, self.pad_token, self.accelerator = seed, pad_token, accelerator
         self.settings, self.special = method, torch.tensor(sorted(special), device=accelerator.device)
@@ -86,10 +91,19 @@ class BatchStep:
     ) -> tuple[Tensor, int]:
         """Add ``weight`` times the gradient of the mean loss over ``units``; return the loss and the real tokens.
 
-        ``method`` takes the place of the run's own.
+        ``method`` takes the place of the run's own. Of several processes each works on its share of the units: gradients,
+        losses and tokens then are to be summed over the processes. Perturbations are drawn for all units, so that they
+        do not depend on the number of processes; dropout masks are each process's own.
         """
+        batch = units
+        units, first, counts = self.crew.share(batch, self.weights)
+        place = None
+        if self.crew.size > 1:
+            place = self._part(batch, units, first)
+            weight *= self._of_batch(units, batch) * counts
+        rank = (self.crew.rank,) if self.crew.rank else ()
         rows = self.features.rows.take(self.features.rows_of(units))
-        view = padded_view(rows, self.pad_token, self.accelerator.device)
+        view = padded_view(rows, self.pad_token, self.accelerator.device, place)
         targets = self._targets(units, view)
         index = self.table.rows(view.tokens)
         vectors = self.table.weight.detach()[index].requires_grad_(self.table.weight.requires_grad)
@@ -101,7 +115,7 @@ class BatchStep:
             criterion=lambda outputs: self.category.loss(outputs, targets),
             distributions=lambda outputs: self.category.distributions(outputs, targets),
             generator=torch.Generator().manual_seed(derived_seed(self.seed, "delta", update, part)),
-            dropout_seed=derived_seed(self.seed, "dropout", update, part),
+            dropout_seed=derived_seed(self.seed, "dropout", update, part, *rank),
             share_dropout=self.settings.shares_dropout,
             unit=self.unit,
             special=torch.isin(view.tokens, self.special),
@@ -111,7 +125,19 @@ class BatchStep:
         trained = (method or self.runner).step(passes)
         run.finish()
         passes.weights.settle()
+        if self.crew.size > 1:
+            return trained * (self._of_batch(units, batch) * counts), view.tokens.numel() * counts
         return trained, view.tokens.numel()
+
+    def _of_batch(self, units: np.ndarray, batch: np.ndarray) -> float:
+        """Share of the targets of a batch that some of its units have."""
+        return int(self.weights[units].sum()) / int(self.weights[batch].sum())
+
+    def _part(self, batch: np.ndarray, units: np.ndarray, first: int) -> Part:
+        """Where ``units`` stand in a batch, of which they are those from ``first`` on."""
+        before, lengths = self.features.rows_of(batch[:first]), self.features.rows.lengths
+        rows = self.features.rows_of(batch)
+        return Part(len(before), len(rows), int(lengths[before].sum()), int(lengths[rows].sum()))
 
     def _call(self, view: PaddedView) -> Callable[[], Any]:
         """Runs the model over padded rows."""
@@ -134,11 +160,12 @@ class BatchStep:
         def refresh() -> None:
             vectors.data.copy_(self.table.weight.detach()[index])
 
-        return Weights([each for each in self.model.parameters() if each.requires_grad], settle, refresh)
+        weights = [each for each in self.model.parameters() if each.requires_grad]
+        return Weights(weights, settle, refresh, lambda: self.crew.sum_gradients(weights))
 
     def _targets(self, units: np.ndarray, view: PaddedView) -> Tensor:
         """Targets as the loss takes them: (U, ...), or those of tokens padded with IGNORED to (B, L)."""
-        targets = torch.from_numpy(self.features.targets_of(units)).to(self.accelerator.device)
+        targets = sent(torch.from_numpy(self.features.targets_of(units)), self.accelerator.device)
         if not self.features.per_token:
             return targets
         shape = view.inputs["input_ids"].shape
