@@ -13,12 +13,14 @@ from xtremor.cli.options import CONFIG, ConfigOptions, ScoringOptions, TaskOptio
 from xtremor.cli.recipe import BallOptions, MethodOptions, MixingOptions, TrainOptions
 from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.cli.substitution import SubstitutionOptions
+from xtremor.cli.unlabelled import UnlabelledOptions
 from xtremor.console import say
 from xtremor.errors import UserError
 
 DEFAULTS = (TaskOptions(), MethodOptions(), BallOptions(), TrainOptions(), ScoringOptions(), MixingOptions())
 VECTORS = PoolingOptions()
 WORDS = SubstitutionOptions()
+TEXT = UnlabelledOptions()
 
 
 def train(
@@ -42,6 +44,7 @@ def train(
     ] = None,
     vectors: PoolingOptions = VECTORS,
     words: SubstitutionOptions = WORDS,
+    unlabelled: UnlabelledOptions = TEXT,
     config: ConfigOptions = CONFIG,
 ) -> None:
     """Fine-tune an encoder on a task's English rows with one method and one seed."""
@@ -58,6 +61,7 @@ def train(
         from xtremor.training.joint import joint_card
         from xtremor.training.several import train_several
 
+        unlabelled.refuse()
         card = joint_card([card for card, _ in tasks])
         vectors.check(card, temperature=temperature)
         joint = recipe.settings(card, settings_of_method, seed)
@@ -67,6 +71,7 @@ def train(
     mixing.refuse()
     card, source = task.open(to_train=True)
     settings = vectors.applied(recipe.settings(card, settings_of_method, seed), card, temperature)
+    settings = replace(settings, unlabelled=unlabelled.settings(settings.batch_size))
     scored = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
     if settings.embedding is not None:
         scored = replace(scored, embedding=settings.embedding)

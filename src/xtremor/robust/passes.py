@@ -25,6 +25,17 @@ def _nothing() -> Weights:
     return Weights([])
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a model answered, held fixed, with no graph behind it.
+
+    Attributes:
+        logits: (N, C) for each kind of decision.
+    """
+
+    logits: tuple[Tensor, ...]
+
+
 @dataclass
 class Passes:
     """One batch, seen by a method as a function of a perturbation at the site.
@@ -97,12 +108,17 @@ class Passes:
         with torch.no_grad():
             return self.outputs()
 
+    def answers(self) -> Answers:
+        """What the unperturbed model answers, held fixed; only the part below the site keeps its graph."""
+        return Answers(tuple(each.detach() for each in self.distributions(self.outputs())))
+
     def divergence(self, outputs: Any, reference: Any, symmetric: bool = True, fixed: bool = False) -> Tensor:
         """KL(reference | outputs), or KL both ways added; mean over the task's decisions, in float32.
 
-        With ``fixed`` no gradient goes into the reference.
+        The reference is outputs or `Answers`. With ``fixed`` no gradient goes into it.
         """
-        found = divergence(self.distributions(outputs), self.distributions(reference), symmetric, fixed)
+        known = reference.logits if isinstance(reference, Answers) else self.distributions(reference)
+        found = divergence(self.distributions(outputs), known, symmetric, fixed)
         return found if self.scale == 1.0 else found * self.scale
 
     def gradient(self, loss: Tensor, delta: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ from typing import Any
 from xtremor.errors import UserError
 from xtremor.robust.methods.base import Method
 from xtremor.robust.methods.plain import Plain
+from xtremor.robust.methods.unlabelled import for_unlabelled
 from xtremor.robust.registry import method_of
+from xtremor.sources.unlabelled import UnlabelledSettings
 from xtremor.tasks.embedding import TEMPERATURE, Embedding
 from xtremor.training.controls import Controls
 from xtremor.training.lora import LoraSettings
@@ -46,6 +48,7 @@ class TrainSettings:
         fresh_pooler: take nothing but the encoder's own tensors, as from an earlier stage, though it brings a pooler.
         embedding: how vectors are made, where the task is retrieval; None elsewhere.
         temperature: that cosines are divided by in its loss.
+        unlabelled: text without labels that joins every update; None is none.
     """
 
     task: str
@@ -70,6 +73,7 @@ class TrainSettings:
     fresh_pooler: bool = False
     embedding: Embedding | None = None
     temperature: float = TEMPERATURE
+    unlabelled: UnlabelledSettings | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
@@ -103,6 +107,8 @@ class TrainSettings:
                 "--method rsda is not for retrieval: a query and its passage would lose the words that tell them from "
                 "others; name another --method"
             )
+        if self.unlabelled is not None:
+            for_unlabelled(self.method)
         if not 0 < self.temperature < math.inf:
             raise UserError(f"--temperature must be a number greater than 0, not {self.temperature}")
 
@@ -110,7 +116,8 @@ class TrainSettings:
     def arm(self) -> str:
         """The method's label, and that of every control and of LoRA where they are on: ``pgd-1-l2sp0.01``."""
         adapters = [] if self.lora is None else [self.lora.label]
-        return "-".join([self.method.arm, *self.controls.labels, *adapters])
+        beside = [] if self.unlabelled is None else [self.unlabelled.label]
+        return "-".join([self.method.arm, *beside, *self.controls.labels, *adapters])
 
     @property
     def all_epochs(self) -> float:
@@ -119,18 +126,21 @@ class TrainSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
-        hidden = {"controls", "lora", "embedding", "temperature"} | (
+        hidden = {"controls", "lora", "embedding", "temperature", "unlabelled"} | (
             {"fresh_pooler"} if not self.fresh_pooler else set()
         )
         recipe = {name: value for name, value in asdict(self).items() if name not in hidden}
         vectors = {} if self.embedding is None else {**asdict(self.embedding), "temperature": self.temperature}
         adapters = {} if self.lora is None else self.lora.as_dict()
-        return {**recipe, "method": self.method.as_dict(), **vectors, **self.controls.as_dict(), **adapters}
+        beside = {} if self.unlabelled is None else {"unlabelled": self.unlabelled.as_dict()}
+        return {**recipe, "method": self.method.as_dict(), **vectors, **self.controls.as_dict(), **adapters, **beside}
 
     @staticmethod
     def from_dict(recorded: dict[str, Any]) -> TrainSettings:
         """The settings that `as_dict` recorded."""
-        own = {each.name for each in fields(TrainSettings)} - {"method", "controls", "lora", "embedding"}
+        own = {each.name for each in fields(TrainSettings)} - {
+            "method", "controls", "lora", "embedding", "unlabelled",
+        }  # fmt: skip
         controls = {name: recorded[name] for name in Controls.names() if name in recorded}
         vectors = {each.name: recorded[each.name] for each in fields(Embedding) if each.name in recorded}
         return TrainSettings(
@@ -139,6 +149,7 @@ class TrainSettings:
             controls=Controls(**controls),
             lora=LoraSettings.from_dict(recorded),
             embedding=Embedding(**vectors) if vectors else None,
+            unlabelled=UnlabelledSettings(**recorded["unlabelled"]) if "unlabelled" in recorded else None,
         )
 
 

@@ -88,9 +88,22 @@ class BatchStep:
 
         ``method`` takes the place of the run's own.
         """
-        rows = self.features.rows.take(self.features.rows_of(units))
-        view = padded_view(rows, self.pad_token, self.accelerator.device)
-        targets = self._targets(units, view)
+        return self.over(self.features, units, (method or self.runner).step, (update, part), weight)
+
+    def over(
+        self,
+        features: Features,
+        units: np.ndarray,
+        step: Callable[[Passes], Tensor],
+        draw: tuple[int | str, ...],
+        weight: float,
+    ) -> tuple[Tensor, int]:
+        """Let ``step`` make its passes over units of any features; return what it returns and the real tokens.
+
+        ``draw`` names, with the run's seed, everything random; gradients are multiplied by ``weight``.
+        """
+        view = padded_view(features.rows.take(features.rows_of(units)), self.pad_token, self.accelerator.device)
+        targets = self._targets(features, units, view)
         index = self.table.rows(view.tokens)
         vectors = self.table.weight.detach()[index].requires_grad_(self.table.weight.requires_grad)
         run = self.sited.over(view.segments, self._call(view), vectors)
@@ -100,15 +113,15 @@ class BatchStep:
             run=run,
             criterion=lambda outputs: self.category.loss(outputs, targets),
             distributions=lambda outputs: self.category.distributions(outputs, targets),
-            generator=torch.Generator().manual_seed(derived_seed(self.seed, "delta", update, part)),
-            dropout_seed=derived_seed(self.seed, "dropout", update, part),
+            generator=torch.Generator().manual_seed(derived_seed(self.seed, "delta", *draw)),
+            dropout_seed=derived_seed(self.seed, "dropout", *draw),
             share_dropout=self.settings.shares_dropout,
             unit=self.unit,
             special=torch.isin(view.tokens, self.special),
             propagate=lambda value: self.accelerator.backward(value * weight),
             weights=self._weights(index, vectors),
         )
-        trained = (method or self.runner).step(passes)
+        trained = step(passes)
         run.finish()
         passes.weights.settle()
         return trained, view.tokens.numel()
@@ -136,10 +149,10 @@ class BatchStep:
 
         return Weights([each for each in self.model.parameters() if each.requires_grad], settle, refresh)
 
-    def _targets(self, units: np.ndarray, view: PaddedView) -> Tensor:
+    def _targets(self, features: Features, units: np.ndarray, view: PaddedView) -> Tensor:
         """Targets as the loss takes them: (U, ...), or those of tokens padded with IGNORED to (B, L)."""
-        targets = torch.from_numpy(self.features.targets_of(units)).to(self.accelerator.device)
-        if not self.features.per_token:
+        targets = torch.from_numpy(features.targets_of(units)).to(self.accelerator.device)
+        if not features.per_token:
             return targets
         shape = view.inputs["input_ids"].shape
         padded = torch.full((shape.numel(),), IGNORED, device=targets.device)
