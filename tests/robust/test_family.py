@@ -115,17 +115,21 @@ def test_passes_counted_by_hooks_are_those_of_the_reference(
 
 @pytest.mark.parametrize("method", SAME, ids=label)
 def test_at_size_zero_the_gradients_are_plains_bit_for_bit(model: Any, method: Method) -> None:
-    plain, robust = gradients(make_step(model, FEATURES)), gradients(make_step(model, FEATURES, method))
+    step = make_step(model, FEATURES, method)
+    plain, robust = gradients(make_step(model, FEATURES)), gradients(step)
     assert plain.keys() == robust.keys()
     for name, gradient in plain.items():
         assert torch.equal(gradient, robust[name]), name
+    assert step.counts.total() == method.expected_passes(), "the ascent runs all the same"
 
 
 @pytest.mark.parametrize(("method", "scale"), MEAN, ids=label)
 def test_at_size_zero_without_dropout_the_gradients_are_plains(still: Any, method: Method, scale: float) -> None:
-    plain, robust = gradients(make_step(still, FEATURES)), gradients(make_step(still, FEATURES, method))
+    step = make_step(still, FEATURES, method)
+    plain, robust = gradients(make_step(still, FEATURES)), gradients(step)
     for name, gradient in plain.items():
         assert torch.allclose(scale * gradient, robust[name], rtol=1e-5, atol=1e-6), name
+    assert step.counts.total() == method.expected_passes(), "the ascent runs all the same"
 
 
 @pytest.mark.parametrize("method", [method for method, _ in PASSES if method.name != "plain"], ids=label)
