@@ -19,7 +19,7 @@ VAT = ("--method", "vat", "--radius", "0.1")
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``reviews.csv`` with labels, ``texts/`` without: Swahili, Turkish and an unnamed language; not to be written to."""
+    """``reviews.csv`` with labels, ``texts/`` without: sw, tr and a language not named; not to be written to."""
     folder = tmp_path_factory.mktemp("own")
     write(reviews("en", 60), folder / "reviews.csv")
     write(reviews("sw", 20, 1), folder / "texts" / "swh.txt")

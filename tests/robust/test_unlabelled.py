@@ -107,7 +107,7 @@ class Rows(Toy):
     def over(self) -> Passes:
         generator = torch.Generator().manual_seed(3)
         return Passes(
-            self.segments, self.width, self.logits, lambda outputs: outputs.sum() * torch.nan, generator, dropout_seed=1,
+            self.segments, self.width, self.logits, lambda outputs: outputs.sum() * torch.nan, generator, 1,
             distributions=lambda outputs: [outputs],
         )  # fmt: skip
 

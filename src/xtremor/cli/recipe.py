@@ -86,6 +86,10 @@ class MethodOptions:
     probe: Annotated[float | None, Parameter(help="Xi of vat, as a share of the radius (default 0.1).")] = None
     alpha: Annotated[float | None, Parameter(help="Size of neftune's noise (default 5).")] = None
     rho: Annotated[float | None, Parameter(help="Step of sam in weight space (default 0.05).")] = None
+    gamma: Annotated[
+        float | None, Parameter(help="Step of awp in weight space, a share of each matrix's norm (default 0.005).")
+    ] = None
+    tau: Annotated[float | None, Parameter(help="Weight of the cosine that creat's ascent lowers (default 1).")] = None
     search: Annotated[int | None, Parameter(help="Bisections of noise-rise (default 6).")] = None
     limit_radii: Annotated[float | None, Parameter(help="Largest noise of noise-rise, in radii (default 64).")] = None
 

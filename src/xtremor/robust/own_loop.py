@@ -155,7 +155,12 @@ class Robust:
             unit=self.unit,
             special=torch.isin(tokens, self.special_ids.to(tokens.device)),
             propagate=propagate,
-            weights=Weights(weights, exchange=lambda: self.processes.average(weights)),
+            weights=Weights(
+                weights,
+                exchange=lambda: self.processes.average(weights),
+                words=self.inner.get_input_embeddings().weight,  # type: ignore[operator]
+            ),
+            states=run.states,
         )
         with self.processes.step(weights):
             loss = (step or self.runner.step)(passes)

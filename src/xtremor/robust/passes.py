@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from xtremor.robust.weights import Weights
 
 
+def _no_states() -> Tensor:
+    raise RuntimeError("the last hidden states are kept for methods that say so (`reads_states`)")
+
+
 def _nothing() -> Weights:
     from xtremor.robust.weights import Weights
 
@@ -56,6 +60,7 @@ class Passes:
         special: (T,) bool, special tokens; None where they cannot be told.
         propagate: computes and accumulates weight gradients; ``Tensor.backward`` unless an accelerator scales.
         weights: of the model, for methods that move them.
+        states: gives (T, H), the last hidden states of the latest pass, to methods with ``reads_states``.
     """
 
     segments: Segments
@@ -71,6 +76,7 @@ class Passes:
     special: Tensor | None = None
     propagate: Callable[[Tensor], None] = torch.Tensor.backward
     weights: Weights = field(default_factory=_nothing)
+    states: Callable[[], Tensor] = _no_states
     _seeded: bool = False
     _random: RandomState | None = None
 
@@ -120,6 +126,14 @@ class Passes:
         known = reference.logits if isinstance(reference, Answers) else self.distributions(reference)
         found = divergence(self.distributions(outputs), known, symmetric, fixed)
         return found if self.scale == 1.0 else found * self.scale
+
+    def likeness(self, states: Tensor) -> Tensor:
+        """Cosine of the latest pass's hidden states with ``states`` (T, H), added over a row's tokens, mean over rows.
+
+        Scaled as divergences are.
+        """
+        each = torch.nn.functional.cosine_similarity(self.states().float(), states.float(), dim=-1)
+        return each.sum() * (self.scale / self.segments.count)
 
     def gradient(self, loss: Tensor, delta: Tensor) -> Tensor:
         """Gradient of ``loss`` in ``delta`` alone, float32; no weight gradient is formed or touched."""

@@ -120,6 +120,7 @@ class BatchStep:
             special=torch.isin(view.tokens, self.special),
             propagate=lambda value: self.accelerator.backward(value * weight),
             weights=self._weights(index, vectors),
+            states=run.states,
         )
         trained = step(passes)
         run.finish()
@@ -147,7 +148,8 @@ class BatchStep:
         def refresh() -> None:
             vectors.data.copy_(self.table.weight.detach()[index])
 
-        return Weights([each for each in self.model.parameters() if each.requires_grad], settle, refresh)
+        trained = [each for each in self.model.parameters() if each.requires_grad]
+        return Weights(trained, settle, refresh, words=self.table.weight)
 
     def _targets(self, features: Features, units: np.ndarray, view: PaddedView) -> Tensor:
         """Targets as the loss takes them: (U, ...), or those of tokens padded with IGNORED to (B, L)."""
