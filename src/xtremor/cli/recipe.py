@@ -73,7 +73,7 @@ class MethodOptions:
     steps: Annotated[int | None, Parameter(help="K, ascents or passes (pgd, freelb, smart, vat, ...).")] = None
     step_size: Annotated[float | None, Parameter(help="Ascent step as a share of the radius (default 2.5 / K).")] = None
     start: Annotated[
-        float | None, Parameter(help="Random start as a share of the radius (default: pgd 1, freelb and noise-k 0).")
+        float | None, Parameter(help="Random start as a share of the radius (default mostly 1; freelb, noise-k 0).")
     ] = None
     draws: Annotated[int | None, Parameter(help="Draws that noise averages over (default 1).")] = None
     distribution: Annotated[str | None, Parameter(help="Of noise: uniform, sphere or normal.")] = None
