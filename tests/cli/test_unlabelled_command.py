@@ -64,8 +64,13 @@ def test_a_folder_of_texts_joins_and_everything_says_so(
     assert warning in (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
     assert read_json(tmp_path / "run" / "scores.json")["unlabelled_text_seen"] == found["languages"]
     capsys.readouterr()
-    assert call(["report", str(tmp_path / "run"), "--output", str(tmp_path / "page")]) == 0
-    assert warning in " ".join((tmp_path / "page" / "index.html").read_text(encoding="utf-8").split())
+    plain = train_own(files / "reviews.csv", tiny_encoder, tmp_path / "plain", "--epochs", "2", "--evaluate")
+    assert call([*plain, "--data", str(files / "test"), "--no-keep-model"]) == 0
+    runs = [str(tmp_path / name) for name in ("run", "plain")]
+    assert call(["report", *runs, "--output", str(tmp_path / "page")]) == 0
+    page = " ".join((tmp_path / "page" / "index.html").read_text(encoding="utf-8").split())
+    assert warning in page and page.count("training.unlabelled") == 1
+    assert "training.unlabelled is 2 texts an update from texts (sha256 " in page
     # Another content under the same name is another run.
     assert call([*command[:-1], "--data", str(files / "test")]) == 0
     assert "already finished" in capsys.readouterr().err

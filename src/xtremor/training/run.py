@@ -126,7 +126,7 @@ def train(
         "labels": list(prepared.labels),
     }
     if prepared.unlabelled is not None:
-        identity["unlabelled_data"] = features_digest(prepared.unlabelled.features)
+        identity["unlabelled_data"] = prepared.unlabelled.digest
     own = own_record(source)
     if own is not None:
         identity["own"] = own

@@ -39,6 +39,13 @@ class UnlabelledText:
     settings: UnlabelledSettings
 
     @property
+    def digest(self) -> str:
+        """sha256 of what a model reads of them."""
+        from xtremor.training.run import features_digest
+
+        return features_digest(self.features)
+
+    @property
     def warnings(self) -> list[str]:
         """What a reader of scores in other languages must know."""
         if not self.rows.foreign:
@@ -178,8 +185,7 @@ class JoinedStep:
             },
         }
         # Of the arm, so that runs on other texts do not pass for the same.
-        digests = {name: facts["sha256"] for name, facts in self.text.rows.files.items()}
-        record["training"]["unlabelled"] = {**record["training"]["unlabelled"], "sha256": digests}
+        record["training"]["unlabelled"] = {**record["training"]["unlabelled"], "sha256": self.text.digest}
         record["counts"]["passes_relative_to_plain"] = self._relative(tokens, record["counts"]["tokens"])
         record["warnings"] += self.text.warnings
 
