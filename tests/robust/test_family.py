@@ -188,7 +188,7 @@ def test_special_tokens_are_spared_and_the_others_moved(still: Any, name: str, n
                     seen.append(delta.detach())
                 return run(delta)
 
-            finish = run.finish
+            finish, states = run.finish, run.states
 
         return Spy()
 
