@@ -99,6 +99,7 @@ def make_config(kind: str = "bert", dropout: float = 0.1, **more: Any) -> Any:
             max_position_embeddings=140, dropout=dropout, attention_dropout=dropout,
             seq_classif_dropout=dropout, qa_dropout=dropout, **more,
         )  # fmt: skip
+    assert kind == "modernbert", kind
     return transformers.ModernBertConfig(
         **shape, cls_token_id=2, sep_token_id=3, attention_dropout=dropout, embedding_dropout=dropout,
         mlp_dropout=dropout, classifier_dropout=dropout, global_attn_every_n_layers=2, local_attention=8,

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from xtremor.robust import FGM, PGD, R3F, SAM, SMART, FreeLB, Plain, Robust, RobustTrainer
+from xtremor.robust import AWP, FGM, PGD, R3F, SAM, SMART, FreeLB, Plain, Robust, RobustTrainer
 
 # Without draws: what a process draws is its own.
 METHODS: dict[str, Any] = {
@@ -25,6 +25,7 @@ METHODS: dict[str, Any] = {
     "pgd-layer1": PGD(radius=0.2, start=0.0, site="layer:1"),
     "freelb": FreeLB(radius=0.2, steps=3),
     "sam": SAM(rho=0.1),
+    "awp": AWP(radius=0.2, start=0.0, gamma=0.02),
     "smart": SMART(radius=0.0, bregman=1.0),
     "r3f": R3F(radius=0.0),
 }

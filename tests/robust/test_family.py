@@ -49,6 +49,9 @@ PASSES = [
     (make("r-drop"), (2, 2, 2)),
     (make("r-drop-paper"), (2, 2, 2)),
     (make("sam"), (2, 2, 2)),
+    (make("awp", steps=2), (4, 4, 2)),
+    (make("creat"), (3, 3, 2)),
+    (make("creat", steps=3), (5, 5, 2)),
 ]
 # One trained pass at the clean input: plain's gradients bit for bit.
 SAME = [
@@ -61,6 +64,7 @@ SAME = [
     make("noise-rise", radius=0.0),
     make("freelb-code", radius=0.0, steps=1),
     make("sam", rho=0.0),
+    make("awp", radius=0.0, gamma=0.0, steps=2),
 ]
 # Plain's gradients to rounding with dropout off, times what the losses are added to.
 MEAN = [
@@ -74,6 +78,7 @@ MEAN = [
     (make("vat", radius=0.0), 1.0),
     (make("alum", radius=0.0), 1.0),
     (make("r3f", radius=0.0), 1.0),
+    (make("creat", radius=0.0), 1.0),
     (make("r4f", radius=0.0), 1.0),
     (make("r-drop"), 1.0),
     (make("r-drop-paper"), 2.0),
@@ -115,17 +120,21 @@ def test_passes_counted_by_hooks_are_those_of_the_reference(
 
 @pytest.mark.parametrize("method", SAME, ids=label)
 def test_at_size_zero_the_gradients_are_plains_bit_for_bit(model: Any, method: Method) -> None:
-    plain, robust = gradients(make_step(model, FEATURES)), gradients(make_step(model, FEATURES, method))
+    step = make_step(model, FEATURES, method)
+    plain, robust = gradients(make_step(model, FEATURES)), gradients(step)
     assert plain.keys() == robust.keys()
     for name, gradient in plain.items():
         assert torch.equal(gradient, robust[name]), name
+    assert step.counts.total() == method.expected_passes(), "the ascent runs all the same"
 
 
 @pytest.mark.parametrize(("method", "scale"), MEAN, ids=label)
 def test_at_size_zero_without_dropout_the_gradients_are_plains(still: Any, method: Method, scale: float) -> None:
-    plain, robust = gradients(make_step(still, FEATURES)), gradients(make_step(still, FEATURES, method))
+    step = make_step(still, FEATURES, method)
+    plain, robust = gradients(make_step(still, FEATURES)), gradients(step)
     for name, gradient in plain.items():
         assert torch.allclose(scale * gradient, robust[name], rtol=1e-5, atol=1e-6), name
+    assert step.counts.total() == method.expected_passes(), "the ascent runs all the same"
 
 
 @pytest.mark.parametrize("method", [method for method, _ in PASSES if method.name != "plain"], ids=label)
@@ -179,7 +188,7 @@ def test_special_tokens_are_spared_and_the_others_moved(still: Any, name: str, n
                     seen.append(delta.detach())
                 return run(delta)
 
-            finish = run.finish
+            finish, states = run.finish, run.states
 
         return Spy()
 
@@ -190,7 +199,9 @@ def test_special_tokens_are_spared_and_the_others_moved(still: Any, name: str, n
     assert moved and all(not delta[special].any() and bool(delta[~special].any(-1).all()) for delta in moved)
 
 
-@pytest.mark.parametrize("method", [make("smart", bregman=2.0), make("r4f"), make("sam")], ids=label)
+@pytest.mark.parametrize(
+    "method", [make("smart", bregman=2.0), make("r4f"), make("sam"), make("awp", radius=0.1)], ids=label
+)
 def test_a_run_with_a_state_resumes_exactly(model: Any, method: Method, tmp_path: Path) -> None:
     settings = TrainSettings("any", method=method, epochs=2.0, batch_size=4, learning_rate=1e-2)
     whole = make_step(model, FEATURES, method)
@@ -233,7 +244,7 @@ def test_r4f_keeps_the_head_at_spectral_norm_one(model: Any) -> None:
     assert torch.equal(step.model.bert.pooler.dense.weight, model.bert.pooler.dense.weight), "inside the encoder"
 
 
-@pytest.mark.parametrize("name", ["pgd", "freelb", "noise", "fgm", "vat", "smart", "r3f"])
+@pytest.mark.parametrize("name", ["pgd", "freelb", "noise", "fgm", "vat", "smart", "r3f", "creat"])
 @pytest.mark.parametrize("site", ["layer:1", "layer:2", "last"])
 def test_hidden_sites_pass_what_lies_below_once(model: Any, name: str, site: str) -> None:
     method = make(name, site=site, radius=0.1, relative=True)

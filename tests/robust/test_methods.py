@@ -9,11 +9,14 @@ import torch
 from helpers.problems import Toy
 from torch import Tensor
 
+from xtremor.errors import UserError
 from xtremor.robust.ball import NORMS, SCOPES, Ball
 from xtremor.robust.methods import (
+    AWP,
     FGM,
     PGD,
     SAM,
+    CreAT,
     FreeLB,
     FreeLBCode,
     FreeLBPlusPlus,
@@ -238,3 +241,85 @@ def test_sam_trains_at_the_weights_a_step_up_and_puts_them_back() -> None:
     with torch.no_grad():
         toy.weight += 0.1 * gradient / gradient.norm()
     assert torch.allclose(toy.weight.grad, 1 + toy.weight_gradient(zero)), "what was there before is still added"
+
+
+@every_kind
+def test_awp_trains_at_pgds_delta_and_a_share_of_the_weights_norm_away(norm: str, scope: str) -> None:
+    """Against the loop written by hand: the ascent, one step of the weight by its own norm, the gradient there."""
+    toy, hand = Toy(), Toy()
+    options = {"radius": 0.3, "norm": norm, "scope": scope, "relative": False, "steps": 2}
+    PGD(**options).step(hand.passes(4))
+    delta = hand.deltas[-1]
+    before, bias = toy.weight.detach().clone(), torch.nn.Parameter(torch.ones(3))
+    toy.weight.grad, bias.grad = torch.ones_like(toy.weight), torch.ones(3)
+    passes = toy.passes(4)
+    passes.weights = Weights([toy.weight, bias])
+    loss = AWP(gamma=0.1, **options).step(passes)
+    assert all(torch.equal(one, other) for one, other in zip(toy.deltas[:3], hand.deltas, strict=True))
+    assert torch.equal(toy.deltas[2], toy.deltas[3]) and len(toy.deltas) == 4
+    assert torch.equal(toy.weight.detach(), before) and torch.equal(bias.grad, torch.ones(3))
+    gradient = toy.weight_gradient(delta)
+    with torch.no_grad():
+        toy.weight += 0.1 * before.norm() * gradient / gradient.norm()
+    assert float(loss) == pytest.approx(toy.value(delta).item()) and float(loss) > hand.value(delta).item()
+    assert torch.allclose(toy.weight.grad, 1 + toy.weight_gradient(delta)), "what was there before is still added"
+
+
+def test_awp_leaves_word_embeddings_and_vectors_where_they_are() -> None:
+    table, matrix, vector = (torch.nn.Parameter(torch.ones(shape)) for shape in ((4, 5), (5, 5), (5,)))
+    for each in (table, matrix, vector):
+        each.grad = torch.full_like(each, 2.0)
+    weights = Weights([table, matrix, vector], words=table)
+    weights.climb_each(0.5)
+    assert torch.equal(table, torch.ones(4, 5)) and torch.equal(vector, torch.ones(5))
+    assert torch.allclose(matrix, torch.full((5, 5), 1.5))
+    with weights.restored():
+        pass
+    assert torch.equal(matrix, torch.ones(5, 5))
+
+
+def test_awp_refuses_what_it_cannot_do() -> None:
+    with pytest.raises(UserError, match="--site layer:3: awp moves the weights below it"):
+        AWP(site="layer:3")
+    with pytest.raises(UserError, match="--clean means nothing to the method 'awp'"):
+        AWP(clean=0.5)
+
+
+class Contextual(Toy):
+    """The toy, whose last hidden states are what a row adds up."""
+
+    def hidden(self, delta: Tensor) -> Tensor:
+        return torch.tanh((self.vectors + delta) @ self.weight)
+
+    def likeness(self, delta: Tensor) -> Tensor:
+        """Cosine with the states without a delta, token by token; their sum over a row, mean over rows."""
+        one, other = self.hidden(delta), self.hidden(torch.zeros_like(delta)).detach()
+        cosines = (one * other).sum(-1) / one.norm(dim=-1) / other.norm(dim=-1)
+        return cosines.sum() / self.segments.count
+
+
+@every_kind
+@pytest.mark.parametrize("tau", [0.0, 2.0])
+def test_creat_climbs_the_loss_and_away_from_the_clean_states(norm: str, scope: str, tau: float) -> None:
+    """Against central differences of the objective in float64, and the mean of the two losses' gradients."""
+    toy, aim = Contextual(), Contextual()
+    aim.value = lambda delta: Toy.value(aim, delta) - tau * aim.likeness(delta)  # type: ignore[method-assign]
+    passes = toy.passes(2)
+    passes.states = lambda: toy.hidden(toy.given)
+    run = passes.run
+
+    def kept(delta: Tensor | None) -> Tensor:
+        toy.given = torch.zeros_like(toy.vectors) if delta is None else delta.double()
+        return run(delta)
+
+    passes.run = kept
+    method = CreAT(radius=10.0, norm=norm, scope=scope, steps=2, step_size=STEP / 10, start=0.02, tau=tau)
+    loss = method.step(passes)
+    clean, *climbed = toy.deltas
+    assert not clean.any() and len(climbed) == 3
+    for before, after in itertools.pairwise(climbed):
+        expected = STEP * steepest(aim.numeric_gradient(before), toy, norm, scope)
+        assert torch.allclose(after - before, expected, rtol=1e-3, atol=1e-5)
+    apart = (toy.weight_gradient(clean) + toy.weight_gradient(climbed[-1])) / 2
+    assert torch.allclose(toy.weight.grad, apart)
+    assert float(loss) == pytest.approx((toy.value(clean) + toy.value(climbed[-1])).item() / 2)

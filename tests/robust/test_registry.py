@@ -22,6 +22,9 @@ def every_variant(name: str) -> list[Method]:
     if name == "rsda":
         # A file knows no similarity.
         changed["min_similarity"] = 0.75
+    if name == "awp":
+        # It takes no hidden layer.
+        changed["site"] = "embeddings"
     return [make(name, **{option: value}) for option, value in changed.items()]
 
 

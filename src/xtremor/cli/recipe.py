@@ -73,7 +73,7 @@ class MethodOptions:
     steps: Annotated[int | None, Parameter(help="K, ascents or passes (pgd, freelb, smart, vat, ...).")] = None
     step_size: Annotated[float | None, Parameter(help="Ascent step as a share of the radius (default 2.5 / K).")] = None
     start: Annotated[
-        float | None, Parameter(help="Random start as a share of the radius (default: pgd 1, freelb and noise-k 0).")
+        float | None, Parameter(help="Random start as a share of the radius (default mostly 1; freelb, noise-k 0).")
     ] = None
     draws: Annotated[int | None, Parameter(help="Draws that noise averages over (default 1).")] = None
     distribution: Annotated[str | None, Parameter(help="Of noise: uniform, sphere or normal.")] = None
@@ -86,6 +86,10 @@ class MethodOptions:
     probe: Annotated[float | None, Parameter(help="Xi of vat, as a share of the radius (default 0.1).")] = None
     alpha: Annotated[float | None, Parameter(help="Size of neftune's noise (default 5).")] = None
     rho: Annotated[float | None, Parameter(help="Step of sam in weight space (default 0.05).")] = None
+    gamma: Annotated[
+        float | None, Parameter(help="Step of awp in weight space, a share of each matrix's norm (default 0.005).")
+    ] = None
+    tau: Annotated[float | None, Parameter(help="Weight of the cosine that creat's ascent lowers (default 1).")] = None
     search: Annotated[int | None, Parameter(help="Bisections of noise-rise (default 6).")] = None
     limit_radii: Annotated[float | None, Parameter(help="Largest noise of noise-rise, in radii (default 64).")] = None
 

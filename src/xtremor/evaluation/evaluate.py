@@ -210,6 +210,9 @@ def write_evaluation(
     }
     if not any(part["logits"].list.len().sum() for part in table.languages()):
         made["logits"] = "not kept: the answers are not one of a few classes"
+    text = record.get("unlabelled")
+    if text is not None:
+        made["unlabelled_text_seen"] = text["languages"]
     # A file of the user's own may be in a language on which we have no facts.
     strata_of = strata_or_unknown if isinstance(source, OwnSource) else None
     scores = {**scores_from_parts(table, card, split, strata_of), **made}

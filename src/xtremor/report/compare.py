@@ -18,6 +18,8 @@ _FREE = ("seed", "task", "encoder", "method", "updates", "output", "device", "th
 def configuration(run: Run) -> dict[str, Any]:
     """What defines an arm, flat: method, encoder, training settings (``training.epochs`` -> 2), earlier stages."""
     training = {key: value for key, value in (run.info.get("training") or {}).items() if key not in _FREE}
+    if isinstance(training.get("unlabelled"), dict):
+        training["unlabelled"] = _unlabelled(training["unlabelled"])
     found = lineage.flat({"method": run.info["method"], "training": training}) | lineage.configuration(run.info)
     if lineage.stages(run.info):
         # After a stage nothing but the encoder is ever taken, asked for or not.
@@ -25,6 +27,15 @@ def configuration(run: Run) -> dict[str, Any]:
     encoder = run.encoder
     found["encoder"] = encoder.get("fingerprint") or encoder.get("resolved") or encoder.get("name")
     return found
+
+
+def _unlabelled(text: dict[str, Any]) -> str:
+    """The text without labels that joined a run, in words that differ where it does."""
+    named = [str(text["files"]).rstrip("/").rsplit("/", 1)[-1]] if text.get("files") else []
+    if text.get("languages"):
+        named.append(f"the {text.get('split')} rows of {', '.join(map(str, text['languages']))}")
+    digest = str(text.get("sha256") or "")[:8]
+    return f"{text.get('rows')} texts an update from {' and '.join(named)} (sha256 {digest})"
 
 
 def _files(run: Run) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from xtremor.robust.counter import PassCounter, PassCounts
 from xtremor.robust.divergence import ABSENT
 from xtremor.robust.methods.base import Method, Runner, as_method
+from xtremor.robust.methods.unlabelled import for_unlabelled
 from xtremor.robust.passes import Passes
 from xtremor.robust.processes import Processes
 from xtremor.robust.segments import Segments
@@ -83,19 +84,30 @@ class Robust:
         self.unit, self.width = (mean_norm(table) if self.method.at == "word" else 0.0), table.shape[1]
         self.sited: SitedModel | None = None
 
-    def step(self, batch: Mapping[str, Any], scale: float = 1.0) -> Tensor:
+    def step(self, batch: Mapping[str, Any], scale: float = 1.0, unlabelled: Mapping[str, Any] | None = None) -> Tensor:
         """Add the weight gradients of a batch and return the loss that was trained on, detached.
 
         Args:
             batch: what the model takes, with ``input_ids``, ``attention_mask`` (padding anywhere; without one all
                 tokens count) and labels.
             scale: that gradients are multiplied by, 1 / n in an accumulation of n batches; the loss returned is not.
+            unlabelled: a batch without labels, of any language, for `VAT` and `ALUM`: their divergence on it, the mean
+                over its rows (of a tagger over its real tokens), is added to the loss.
 
         Raises:
             ValueError: no ``input_ids``, or outputs without a loss.
+            UserError: ``unlabelled`` beside a method that needs labels.
         """
+        agreeing = None if unlabelled is None else for_unlabelled(self.method)
         loss = self.over(batch, lambda: self.model(**batch), _loss_of, lambda found: self.backward(found * scale))
-        return loss
+        if agreeing is None or unlabelled is None:
+            return loss
+        # Of the same step, but not of the same draws.
+        draw = _seed(self.steps - 1, self.processes.size, self.processes.rank)
+        return loss + self.over(
+            unlabelled, lambda: self.model(**unlabelled), _loss_of, lambda found: self.backward(found * scale), draw,
+            step=agreeing.step_unlabelled,
+        )  # fmt: skip
 
     def over(
         self,
@@ -105,6 +117,7 @@ class Robust:
         propagate: Callable[[Tensor], None],
         draw: int | None = None,
         scale: float = 1.0,
+        step: Callable[[Passes], Tensor] | None = None,
     ) -> Tensor:
         """The method's step over a batch, with every part of it stated.
 
@@ -116,6 +129,7 @@ class Robust:
             draw: number that perturbations are a function of, with the seed; by default the steps so far, times the
                 number of processes, plus the number of this one.
             scale: of divergences.
+            step: makes the passes; by default the method's own step, which alone is counted as one.
         """
         if "input_ids" not in batch:
             raise ValueError("the batch has no input_ids, which tell what is perturbed")
@@ -126,7 +140,7 @@ class Robust:
         sited = self._sited(segments, call)
         run = sited.over(segments, call)
         number = self.steps * self.processes.size + self.processes.rank if draw is None else draw
-        self.steps += 1
+        self.steps += step is None
         weights = [each for each in self.inner.parameters() if each.requires_grad]
         passes = Passes(
             segments=segments,
@@ -141,10 +155,15 @@ class Robust:
             unit=self.unit,
             special=torch.isin(tokens, self.special_ids.to(tokens.device)),
             propagate=propagate,
-            weights=Weights(weights, exchange=lambda: self.processes.average(weights)),
+            weights=Weights(
+                weights,
+                exchange=lambda: self.processes.average(weights),
+                words=self.inner.get_input_embeddings().weight,  # type: ignore[operator]
+            ),
+            states=run.states,
         )
         with self.processes.step(weights):
-            loss = self.runner.step(passes)
+            loss = (step or self.runner.step)(passes)
             run.finish()
         return loss
 
@@ -195,7 +214,8 @@ def distributions(outputs: Any, batch: Mapping[str, Any]) -> list[Tensor]:
         return found if mask is None else [each.float().masked_fill(mask == 0, ABSENT) for each in found]
     logits: Tensor = outputs.logits
     if logits.ndim == 3:
-        return [logits[batch["labels"] != IGNORED]]
+        asked = batch["labels"] != IGNORED if "labels" in batch else batch["attention_mask"].bool()
+        return [logits[asked]]
     return [logits]
 
 

@@ -19,10 +19,25 @@ if TYPE_CHECKING:
     from xtremor.robust.weights import Weights
 
 
+def _no_states() -> Tensor:
+    raise RuntimeError("the last hidden states are kept for methods that say so (`reads_states`)")
+
+
 def _nothing() -> Weights:
     from xtremor.robust.weights import Weights
 
     return Weights([])
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model answered, held fixed, with no graph behind it.
+
+    Attributes:
+        logits: (N, C) for each kind of decision.
+    """
+
+    logits: tuple[Tensor, ...]
 
 
 @dataclass
@@ -45,6 +60,7 @@ class Passes:
         special: (T,) bool, special tokens; None where they cannot be told.
         propagate: computes and accumulates weight gradients; ``Tensor.backward`` unless an accelerator scales.
         weights: of the model, for methods that move them.
+        states: gives (T, H), the last hidden states of the latest pass, to methods with ``reads_states``.
     """
 
     segments: Segments
@@ -60,6 +76,7 @@ class Passes:
     special: Tensor | None = None
     propagate: Callable[[Tensor], None] = torch.Tensor.backward
     weights: Weights = field(default_factory=_nothing)
+    states: Callable[[], Tensor] = _no_states
     _seeded: bool = False
     _random: RandomState | None = None
 
@@ -97,13 +114,26 @@ class Passes:
         with torch.no_grad():
             return self.outputs()
 
+    def answers(self) -> Answers:
+        """What the unperturbed model answers, held fixed; only the part below the site keeps its graph."""
+        return Answers(tuple(each.detach() for each in self.distributions(self.outputs())))
+
     def divergence(self, outputs: Any, reference: Any, symmetric: bool = True, fixed: bool = False) -> Tensor:
         """KL(reference | outputs), or KL both ways added; mean over the task's decisions, in float32.
 
-        With ``fixed`` no gradient goes into the reference.
+        The reference is outputs or `Answers`. With ``fixed`` no gradient goes into it.
         """
-        found = divergence(self.distributions(outputs), self.distributions(reference), symmetric, fixed)
+        known = reference.logits if isinstance(reference, Answers) else self.distributions(reference)
+        found = divergence(self.distributions(outputs), known, symmetric, fixed)
         return found if self.scale == 1.0 else found * self.scale
+
+    def likeness(self, states: Tensor) -> Tensor:
+        """Cosine of the latest pass's hidden states with ``states`` (T, H), added over a row's tokens, mean over rows.
+
+        Scaled as divergences are.
+        """
+        each = torch.nn.functional.cosine_similarity(self.states().float(), states.float(), dim=-1)
+        return each.sum() * (self.scale / self.segments.count)
 
     def gradient(self, loss: Tensor, delta: Tensor) -> Tensor:
         """Gradient of ``loss`` in ``delta`` alone, float32; no weight gradient is formed or touched."""

@@ -32,6 +32,8 @@ METHODS: dict[str, type[Method]] = {
         methods.RDrop,
         methods.RDropPaper,
         methods.SAM,
+        methods.AWP,
+        methods.CreAT,
         methods.RSDA,
     )
 }

@@ -35,6 +35,7 @@ class SitedModel:
 
     def __init__(self, model: nn.Module, method: Method, sample: Sample) -> None:
         self.model, self.share_dropout, self.sample = model, method.shares_dropout, sample
+        self.keeps_states = bool(getattr(method, "reads_states", False))
         self.words = word_embeddings(model)
         self.block = embedding_block(model) if method.at == "embeddings" else None
         self.depth = None
@@ -86,6 +87,7 @@ class BatchRun:
         self.sited, self.segments, self.call, self.vectors = sited, segments, call, vectors
         depth = sited.depth
         self.deep = None if depth is None else AtDepth(sited.model, depth, segments, sited.share_dropout)
+        self._last: Tensor | None = None
 
     def __call__(self, delta: Tensor | None) -> Any:
         """Outputs with ``delta`` added at the site."""
@@ -98,10 +100,24 @@ class BatchRun:
                 stack.enter_context(sited.block.override(self.segments, None, delta))
             if self.deep is not None:
                 stack.enter_context(self.deep.override(delta))
+            if sited.keeps_states:
+                base: Any = getattr(sited.model, "base_model", sited.model)
+                hook = base.register_forward_hook(self._keep)
+                stack.callback(hook.remove)
             return self.call()
+
+    def _keep(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        self._last = output[0]
+
+    def states(self) -> Tensor:
+        """(T, H): the last hidden states of the latest pass; only for a method with ``reads_states``."""
+        if self._last is None:
+            raise RuntimeError("the encoder was not passed, or the method does not read hidden states")
+        return self.segments.unpad(self._last)
 
     def finish(self) -> None:
         """Bring what is left of the step's gradient to the weights; called once after the method's step."""
+        self._last = None
         if self.deep is not None:
             self.deep.finish()
 

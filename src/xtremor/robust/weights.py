@@ -21,12 +21,14 @@ class Weights:
         settle: brings gradients that lie elsewhere (of looked-up word vectors) into ``.grad``.
         refresh: computes anew what was computed from the weights before the step.
         exchange: averages gradients over the processes that train the model.
+        words: the word embeddings among them, if they are trained.
     """
 
     parameters: list[nn.Parameter]
     settle: Callable[[], None] = lambda: None
     refresh: Callable[[], None] = lambda: None
     exchange: Callable[[], None] = lambda: None
+    words: nn.Parameter | None = None
     _kept: list[Tensor] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -56,6 +58,24 @@ class Weights:
         scale = length / norm.clamp_min(1e-30)
         for parameter, gradient in found:
             parameter.add_(gradient * scale.to(gradient.dtype))
+        self.refresh()
+
+    @torch.no_grad()
+    def climb_each(self, share: float) -> None:
+        """Move every matrix by ``share`` of its own norm along its gradient; keep the old ones.
+
+        Vectors (biases, norms) and word embeddings stay: a table of which a batch has few rows would move those few by
+        a share of the norm of all.
+        """
+        self.settle()
+        self.exchange()
+        self._kept = [each.detach().clone() for each in self.parameters]
+        for each in self.parameters:
+            if each.grad is None or each.ndim < 2 or each is self.words:
+                continue
+            length = share * torch.linalg.vector_norm(each.float())
+            scale = length / torch.linalg.vector_norm(each.grad.float()).clamp_min(1e-30)
+            each.add_(each.grad * scale.to(each.grad.dtype))
         self.refresh()
 
     @contextlib.contextmanager

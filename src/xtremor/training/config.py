@@ -11,7 +11,9 @@ from typing import Any
 from xtremor.errors import UserError
 from xtremor.robust.methods.base import Method
 from xtremor.robust.methods.plain import Plain
+from xtremor.robust.methods.unlabelled import for_unlabelled
 from xtremor.robust.registry import method_of
+from xtremor.sources.unlabelled import UnlabelledSettings
 from xtremor.tasks.embedding import TEMPERATURE, Embedding
 from xtremor.training.controls import Controls
 from xtremor.training.lora import LoraSettings
@@ -51,6 +53,7 @@ class TrainSettings:
         fresh_pooler: take nothing but the encoder's own tensors, as from an earlier stage, though it brings a pooler.
         embedding: how vectors are made, where the task is retrieval; None elsewhere.
         temperature: that cosines are divided by in its loss.
+        unlabelled: text without labels that joins every update; None is none.
     """
 
     task: str
@@ -79,6 +82,7 @@ class TrainSettings:
     batch_tokens: int | None = None
     embedding: Embedding | None = None
     temperature: float = TEMPERATURE
+    unlabelled: UnlabelledSettings | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
@@ -121,6 +125,8 @@ class TrainSettings:
                 "--method rsda is not for retrieval: a query and its passage would lose the words that tell them from "
                 "others; name another --method"
             )
+        if self.unlabelled is not None:
+            for_unlabelled(self.method)
         if not 0 < self.temperature < math.inf:
             raise UserError(f"--temperature must be a number greater than 0, not {self.temperature}")
 
@@ -139,7 +145,8 @@ class TrainSettings:
     def arm(self) -> str:
         """The method's label, and that of every control and of LoRA where they are on: ``pgd-1-l2sp0.01``."""
         adapters = [] if self.lora is None else [self.lora.label]
-        return "-".join([self.method.arm, *self.controls.labels, *adapters])
+        beside = [] if self.unlabelled is None else [self.unlabelled.label]
+        return "-".join([self.method.arm, *beside, *self.controls.labels, *adapters])
 
     @property
     def all_epochs(self) -> float:
@@ -150,18 +157,21 @@ class TrainSettings:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
         switches = ("fresh_pooler", "gradient_checkpointing", "decay_embeddings", "batch_tokens")
         off = {name for name in switches if not getattr(self, name)}
-        hidden = {"controls", "lora", "embedding", "temperature"} | off
+        hidden = {"controls", "lora", "embedding", "temperature", "unlabelled"} | off
         recipe = {name: value for name, value in asdict(self).items() if name not in hidden}
         vectors = {} if self.embedding is None else {**asdict(self.embedding), "temperature": self.temperature}
         adapters = {} if self.lora is None else self.lora.as_dict()
-        return {**recipe, "method": self.method.as_dict(), **vectors, **self.controls.as_dict(), **adapters}
+        beside = {} if self.unlabelled is None else {"unlabelled": self.unlabelled.as_dict()}
+        return {**recipe, "method": self.method.as_dict(), **vectors, **self.controls.as_dict(), **adapters, **beside}
 
     @staticmethod
     def from_dict(recorded: dict[str, Any]) -> TrainSettings:
         """The settings that `as_dict` recorded."""
         # Runs from before there was packing were padded.
         recorded = {"packing": False, **recorded}
-        own = {each.name for each in fields(TrainSettings)} - {"method", "controls", "lora", "embedding"}
+        own = {each.name for each in fields(TrainSettings)} - {
+            "method", "controls", "lora", "embedding", "unlabelled",
+        }  # fmt: skip
         controls = {name: recorded[name] for name in Controls.names() if name in recorded}
         vectors = {each.name: recorded[each.name] for each in fields(Embedding) if each.name in recorded}
         return TrainSettings(
@@ -170,6 +180,7 @@ class TrainSettings:
             controls=Controls(**controls),
             lora=LoraSettings.from_dict(recorded),
             embedding=Embedding(**vectors) if vectors else None,
+            unlabelled=UnlabelledSettings(**recorded["unlabelled"]) if "unlabelled" in recorded else None,
         )
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from xtremor.encoders.load import LoadReport
     from xtremor.training.crew import Crew
     from xtremor.training.draws import Draws
+    from xtremor.training.step import BatchStep
+    from xtremor.training.unlabelled import JoinedStep, UnlabelledText
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Prepared:
         examples: training rows.
         texts: 2 where rows are pairs, None where they are not texts with a class.
         draws: where every pass over the data has features of its own; ``features`` are then those of all passes.
+        unlabelled: text without labels that joins every update.
     """
 
     card: TaskCard
@@ -68,6 +71,21 @@ class Prepared:
     examples: int
     texts: int | None
     draws: Draws | None = None
+    unlabelled: UnlabelledText | None = None
+
+    @property
+    def tokens(self) -> np.ndarray:
+        """Ids of all that is trained on."""
+        own = self.features.rows.tokens
+        return own if self.unlabelled is None else np.append(own, self.unlabelled.features.rows.tokens)
+
+    def joined(self, step: BatchStep, pieces: int) -> JoinedStep | None:
+        """``step`` with the unlabelled text beside it; None where there is none."""
+        if self.unlabelled is None:
+            return None
+        from xtremor.training.unlabelled import JoinedStep
+
+        return JoinedStep(step, self.unlabelled, pieces)
 
 
 def train(
@@ -138,6 +156,8 @@ def _identity(settings: TrainSettings, prepared: Prepared, source: Source) -> di
         "data": features_digest(prepared.features),
         "labels": list(prepared.labels),
     }
+    if prepared.unlabelled is not None:
+        identity["unlabelled_data"] = prepared.unlabelled.digest
     own = own_record(source)
     return identity if own is None else {**identity, "own": own}
 
@@ -201,6 +221,10 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
         from xtremor.training.draws import check_files, make_draws
 
         check_files(substitution)
+    if settings.unlabelled is not None:
+        from xtremor.sources.unlabelled import check_category
+
+        check_category(card)
     tokenizer = load_tokenizer(settings.encoder)
     examples = draw(training_examples(source), settings.train_rows, settings.rows_seed)
     kind, labels = category_of(card, settings), source.labels()
@@ -222,7 +246,12 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
         f"{features.truncated} cut at {settings.max_length})"
     )
     texts = len(examples[0].texts) if isinstance(examples[0], TextExample) else None
-    return Prepared(card, kind, labels, tokenizer, features, len(examples), texts, draws)
+    unlabelled = None
+    if settings.unlabelled is not None:
+        from xtremor.training.unlabelled import make_unlabelled
+
+        unlabelled = make_unlabelled(settings, card, source, texts, featurize)
+    return Prepared(card, kind, labels, tokenizer, features, len(examples), texts, draws, unlabelled)
 
 
 def category_of(card: TaskCard, settings: TrainSettings) -> Category:
@@ -327,7 +356,7 @@ def fit(
     with crew.together():
         frozen = frozen_names(model, settings)
         trained = not (settings.freeze_embeddings or frozen)
-        full, table = compact(model, prepared.features.rows.tokens, pad_token, trained)
+        full, table = compact(model, prepared.tokens, pad_token, trained)
         model.to(accelerator.device)
         adaptation = Adaptation(model, settings, report.missing, frozen)
     model.train()
@@ -348,15 +377,20 @@ def fit(
                 folder.claim(identity)
         order = None if draws is None else draws.order(settings.batch_size, settings.seed)
         probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
+        joined = prepared.joined(step, settings.accumulate)
         loop = Loop(
-            step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order, probed, crew
+            joined or step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order, probed,
+            crew,
         )  # fmt: skip
         totals = loop.run(save_last=keep_state)
     held = adaptation.finish()
     full.to(accelerator.device)
     expand(model, full, table, decayed(settings, loop.updates - loop.probe))
+    record = common_record(settings, prepared.examples, report, totals, step, table, accelerator.device)
+    if joined is not None:
+        joined.enter(record, totals.update - loop.probe)
     return {
-        **common_record(settings, prepared.examples, report, totals, step, table, accelerator.device),
+        **record,
         "task": prepared.card.name,
         "category": prepared.card.category,
         "texts": prepared.texts,

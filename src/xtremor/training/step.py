@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,16 +96,32 @@ class BatchStep:
         losses and tokens then are to be summed over the processes. Perturbations are drawn for all units, so that they
         do not depend on the number of processes; dropout masks are each process's own.
         """
+        return self.over(self.features, units, (method or self.runner).step, (update, part), weight)
+
+    def over(
+        self,
+        features: Features,
+        units: np.ndarray,
+        step: Callable[[Passes], Tensor],
+        draw: tuple[int | str, ...],
+        weight: float,
+    ) -> tuple[Tensor, int]:
+        """Let ``step`` make its passes over units of any features; return what it returns and the real tokens.
+
+        ``draw`` names, with the run's seed, everything random; gradients are multiplied by ``weight``. Several
+        processes share the units as in `run`.
+        """
         batch = units
-        units, first, counts = self.crew.share(batch, self.weights)
-        place = None
+        units, first, counts = self.crew.share(batch, features.weights)
+        place, share = None, 1.0
         if self.crew.size > 1:
-            place = self._part(batch, units, first)
-            weight *= self._of_batch(units, batch) * counts
+            place = _part(features, batch, first)
+            share = int(features.weights[units].sum()) / max(1, int(features.weights[batch].sum())) * counts
+        weight *= share
         rank = (self.crew.rank,) if self.crew.rank else ()
-        rows = self.features.rows.take(self.features.rows_of(units))
+        rows = features.rows.take(features.rows_of(units))
         view = padded_view(rows, self.pad_token, self.accelerator.device, place)
-        targets = self._targets(units, view)
+        targets = self._targets(features, units, view)
         index = self.table.rows(view.tokens)
         vectors = self.table.weight.detach()[index].requires_grad_(self.table.weight.requires_grad)
         run = self.sited.over(view.segments, self._call(view), vectors)
@@ -114,30 +131,21 @@ class BatchStep:
             run=run,
             criterion=lambda outputs: self.category.loss(outputs, targets),
             distributions=lambda outputs: self.category.distributions(outputs, targets),
-            generator=torch.Generator().manual_seed(derived_seed(self.seed, "delta", update, part)),
-            dropout_seed=derived_seed(self.seed, "dropout", update, part, *rank),
+            generator=torch.Generator().manual_seed(derived_seed(self.seed, "delta", *draw)),
+            dropout_seed=derived_seed(self.seed, "dropout", *draw, *rank),
             share_dropout=self.settings.shares_dropout,
             unit=self.unit,
             special=torch.isin(view.tokens, self.special),
             propagate=lambda value: self.accelerator.backward(value * weight),
             weights=self._weights(index, vectors),
+            states=run.states,
         )
-        trained = (method or self.runner).step(passes)
+        trained = step(passes)
         run.finish()
         passes.weights.settle()
         if self.crew.size > 1:
-            return trained * (self._of_batch(units, batch) * counts), view.tokens.numel() * counts
+            return trained * share, view.tokens.numel() * counts
         return trained, view.tokens.numel()
-
-    def _of_batch(self, units: np.ndarray, batch: np.ndarray) -> float:
-        """Share of the targets of a batch that some of its units have."""
-        return int(self.weights[units].sum()) / int(self.weights[batch].sum())
-
-    def _part(self, batch: np.ndarray, units: np.ndarray, first: int) -> Part:
-        """Where ``units`` stand in a batch, of which they are those from ``first`` on."""
-        before, lengths = self.features.rows_of(batch[:first]), self.features.rows.lengths
-        rows = self.features.rows_of(batch)
-        return Part(len(before), len(rows), int(lengths[before].sum()), int(lengths[rows].sum()))
 
     def _call(self, view: PaddedView) -> Callable[[], Any]:
         """Runs the model over padded rows."""
@@ -160,13 +168,14 @@ class BatchStep:
         def refresh() -> None:
             vectors.data.copy_(self.table.weight.detach()[index])
 
-        weights = [each for each in self.model.parameters() if each.requires_grad]
-        return Weights(weights, settle, refresh, lambda: self.crew.sum_gradients(weights))
+        trained = [each for each in self.model.parameters() if each.requires_grad]
+        exchange = partial(self.crew.sum_gradients, trained)
+        return Weights(trained, settle, refresh, exchange, words=self.table.weight)
 
-    def _targets(self, units: np.ndarray, view: PaddedView) -> Tensor:
+    def _targets(self, features: Features, units: np.ndarray, view: PaddedView) -> Tensor:
         """Targets as the loss takes them: (U, ...), or those of tokens padded with IGNORED to (B, L)."""
-        targets = sent(torch.from_numpy(self.features.targets_of(units)), self.accelerator.device)
-        if not self.features.per_token:
+        targets = sent(torch.from_numpy(features.targets_of(units)), self.accelerator.device)
+        if not features.per_token:
             return targets
         shape = view.inputs["input_ids"].shape
         padded = torch.full((shape.numel(),), IGNORED, device=targets.device)
@@ -183,3 +192,9 @@ class BatchStep:
         batch = self.features.rows.take(np.arange(min(NORM_ROWS, len(self.features.rows))))
         view = padded_view(batch, self.pad_token, self.accelerator.device)
         return view.segments, self._call(view)
+
+
+def _part(features: Features, batch: np.ndarray, first: int) -> Part:
+    """Where a process's units stand in a batch, of which they are those from ``first`` on."""
+    before, lengths, rows = features.rows_of(batch[:first]), features.rows.lengths, features.rows_of(batch)
+    return Part(len(before), len(rows), int(lengths[before].sum()), int(lengths[rows].sum()))

@@ -18,8 +18,8 @@ from xtremor.errors import UserError
 from xtremor.evaluation.labelling.running import counted, shares, standard, stoppable
 from xtremor.evaluation.labelling.trained import Trained, TrainedFolder, load_trained
 from xtremor.paths import atomic_file, explained
-from xtremor.sources.own.conll import SUFFIXES, UNIVERSAL, UPOS, Conll, Line, Sentence, words
-from xtremor.sources.text import TextFile
+from xtremor.sources.own.conll import SUFFIXES, UNIVERSAL, UPOS, Line, Sentence, words
+from xtremor.sources.own.sentences import sentence_reader
 from xtremor.tasks.base import TaggingExample
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # Tokens in memory at a time, and a sentence more.
 CHUNK_TOKENS = 50_000
-PLAIN = ".txt"
 
 Format = Callable[[Line, str], str]
 
@@ -39,7 +38,7 @@ def label_sentences(folder: TrainedFolder, file: str, output: Path | None, setti
         UserError: a file that is neither CoNLL nor plain text, a line that cannot be used, an output of another format.
     """
     settings.refuse("tagging", "text", "text_pair", "choices", "batch_size", "probabilities")
-    read = _reader(Path(file))
+    read = sentence_reader(Path(file))
     written = _format(Path(file), output)
     sentences = tokens = 0
     for sentence in read():
@@ -62,30 +61,6 @@ def label_sentences(folder: TrainedFolder, file: str, output: Path | None, setti
             advance(done)
     say(f"{sentences:,} sentences tagged{'' if standard(output) else f' in {output}'}: {shares(counts)}")
     return sentences
-
-
-def plain_sentences(path: Path) -> Iterator[Sentence]:
-    """Sentences of a text file of one a line, tokens between white space; raises UserError at an empty line."""
-    for number, text in TextFile(path).lines():
-        tokens = text.split()
-        if not tokens:
-            raise UserError(f"{path}, line {number} is empty; expected a sentence, its tokens between spaces")
-        yield [*(Line(number, token, (token,), token) for token in tokens), Line(number, "")]
-
-
-def _reader(path: Path) -> Callable[[], Iterator[Sentence]]:
-    """What reads the sentences, as often as it is called."""
-    if path.suffix.lower() not in (*SUFFIXES, PLAIN):
-        raise UserError(
-            f"{path}: the model tags tokens; name a file of one token a line ({', '.join(SUFFIXES)}) or of one "
-            f"sentence a line with spaces between its tokens ({PLAIN})"
-        )
-    if not path.is_file():
-        raise UserError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; name a file of sentences")
-    if path.suffix.lower() == PLAIN:
-        return lambda: plain_sentences(path)
-    reader = Conll(path, tagged=False)
-    return reader.sentences
 
 
 def _format(file: Path, output: Path | None) -> Format:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from xtremor.console import warn
 from xtremor.errors import UserError
 from xtremor.evaluation.labelling.tables import Rows, answers, probability_columns
 from xtremor.evaluation.labelling.trained import Trained, TrainedFolder, load_trained
-from xtremor.sources.own.delimited import PLAIN_COLUMN
-from xtremor.sources.own.infer import check_named, text_columns
+from xtremor.sources.own.infer import check_named
 from xtremor.sources.own.table import Table
+from xtremor.sources.own.tables import text_column
 from xtremor.tasks.base import TextExample
 
 if TYPE_CHECKING:
     import numpy as np
 
     from xtremor.evaluation.labelling import LabelSettings
-
-# Rows that the text column is inferred from.
-LOOK = 200
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ def choose_texts(table: Table, folder: TrainedFolder, settings: LabelSettings) -
             "the model was trained on pairs of texts; name both columns with --text and --text-pair "
             f"(columns of {table.name}: {', '.join(table.columns)})"
         )
-    text = text or _the_text(table, pair)
+    text = text or text_column(table, pair)
     check_named(table.name, {"--text": text, "--text-pair": pair}, table.columns)
     return (text,) if pair is None else (text, pair)
 
@@ -133,16 +129,3 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     found: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
     return found
-
-
-def _the_text(table: Table, pair: str | None) -> str:
-    columns = [column for column in table.columns if column != pair]
-    if PLAIN_COLUMN in columns:
-        return PLAIN_COLUMN
-    if len(columns) > 1 and table.name != "standard input":
-        rows = [row for _, row in islice(table.rows(), LOOK)]
-        found = text_columns({column: [row.get(column) for row in rows] for column in columns}, columns)
-        columns = found or columns
-    if len(columns) == 1:
-        return columns[0]
-    raise UserError(f"{table.name}: name the text column with --text (it could be {', '.join(columns)})")

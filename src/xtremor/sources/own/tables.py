@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 from xtremor.errors import UserError
-from xtremor.sources.own.delimited import Delimited, Plain
+from xtremor.sources.own.delimited import PLAIN_COLUMN, Delimited, Plain
+from xtremor.sources.own.infer import text_columns
 from xtremor.sources.own.jsonl import JsonLines
 from xtremor.sources.own.parquet import Parquet
 from xtremor.sources.own.table import Table
@@ -24,6 +26,8 @@ SUFFIXES = {
 # Kinds that can hold a label beside the text.
 LABELLED = ("csv", "tsv", "jsonl", "parquet")
 STANDARD_INPUT = "-"
+# Rows that the text column is inferred from.
+LOOK = 200
 _ADVICE = {".xlsx": "save the sheet as .csv", ".xls": "save the sheet as .csv", ".gz": "unpack it first"}
 
 
@@ -60,3 +64,21 @@ def open_table(path: Path | str, name: str | None = None) -> Table:
 def kind_of(path: Path) -> str | None:
     """``csv``, ``tsv``, ``jsonl``, ``parquet`` or ``txt`` by the suffix; None for any other."""
     return SUFFIXES.get(path.suffix.lower())
+
+
+def text_column(table: Table, besides: str | None = None, option: str = "--text") -> str:
+    """The column that holds the text: ``text``, or the one that reads so; ``besides`` is another one's.
+
+    Raises:
+        UserError: none or several could be meant, so that ``option`` must name it.
+    """
+    columns = [column for column in table.columns if column != besides]
+    if PLAIN_COLUMN in columns:
+        return PLAIN_COLUMN
+    if len(columns) > 1 and table.name != "standard input":
+        rows = [row for _, row in islice(table.rows(), LOOK)]
+        found = text_columns({column: [row.get(column) for row in rows] for column in columns}, columns)
+        columns = found or columns
+    if len(columns) == 1:
+        return columns[0]
+    raise UserError(f"{table.name}: name the text column with {option} (it could be {', '.join(columns)})")
