@@ -46,7 +46,7 @@ def speak_once() -> None:
     """Leave news, progress and results to the first process."""
     if launched().rank:
         silence()
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "smart": ("--method", "smart", "--bregman", "1"),
     "layer": ("--method", "noise", "--site", "layer:1", "--radius", "0.1", "--l2-sp", "0.1", "--probe-epochs", "0.5"),
 }
-# Seven rows: the last batch of an epoch has fewer than there are processes.
+# The last batch of an epoch is one row: fewer than there are processes.
 TAGGING = ("--task", "panx", "--method", "pgd", "--radius", "0.1", "--train-rows", "13", "--batch-size", "4")
 
 
@@ -54,7 +54,7 @@ def work(rank: int, folder: str, data: str, encoder: str) -> None:
     for name in NAMES:
         assert run(command(name, folder, data, encoder)) == 0, name
     # Refused in both, said in one.
-    assert run(command("plain", folder, data, encoder) + ["--seed", "7"]) == 2
+    assert run([*command("plain", folder, data, encoder), "--seed", "7"]) == 2
     distributed.destroy_process_group()
     log.close()
 

@@ -51,7 +51,7 @@ class PackedRows:
     def of(mask: Tensor) -> PackedRows:
         """From an attention mask (B, L) of zeros and ones.
 
-        Of a mask that `within_rows.know` was told of, a GPU is not asked, and later passes take what the first one found.
+        For a mask that `within_rows.know` was told of no GPU is asked, and later passes take what the first one found.
         """
         shape = (mask.shape[0], mask.shape[1])
         found: PackedRows | None = getattr(mask, FOUND, None)

@@ -144,13 +144,13 @@ def attend_varlen(
     On a GPU that is a fused kernel; on the CPU it is right and slow.
     """
     # The longest row is stated, or the device would be asked for it.
-    rows = [
+    queries, keys, values = (
         torch.nested.nested_tensor_from_jagged(
             each[0].transpose(0, 1).contiguous(), groups.offsets, min_seqlen=1, max_seqlen=groups.longest
         ).transpose(1, 2)
         for each in (query, key, value)
-    ]
-    found: Tensor = scaled_dot_product_attention(*rows, None, dropout, scale=scaling).transpose(1, 2)
+    )
+    found = scaled_dot_product_attention(queries, keys, values, None, dropout, scale=scaling).transpose(1, 2)
     return found.values().unsqueeze(0)
 
 

@@ -23,6 +23,7 @@ from xtremor.robust.processes import sum_gradients
 
 # A process may wait for the first one while that writes a checkpoint.
 PATIENCE = timedelta(minutes=30)
+CPU = torch.device("cpu")
 
 
 class Share(NamedTuple):
@@ -52,7 +53,7 @@ class Crew:
 
     rank: int = 0
     size: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     @staticmethod
     def current() -> Crew:
@@ -60,7 +61,7 @@ class Crew:
         if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
             return Crew()
         on_gpu = "nccl" in torch.distributed.get_backend()
-        device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
+        device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else CPU
         return Crew(torch.distributed.get_rank(), torch.distributed.get_world_size(), device)
 
     @property

@@ -140,8 +140,8 @@ def refuse_to_share(crew: Crew, settings: TrainSettings) -> None:
     """Raise UserError where several processes cannot share a run."""
     if crew.size > 1 and settings.embedding is not None:
         raise UserError(
-            f"{settings.task} is retrieval, where the other passages of a batch are what a query is told from, so that a "
-            f"batch cannot be shared by {crew.size} processes; start one"
+            f"{settings.task} is retrieval, where the other passages of a batch are what a query is told from, so that "
+            f"a batch cannot be shared by {crew.size} processes; start one"
         )
 
 

@@ -92,7 +92,7 @@ class BatchStep:
     ) -> tuple[Tensor, int]:
         """Add ``weight`` times the gradient of the mean loss over ``units``; return the loss and the real tokens.
 
-        ``method`` takes the place of the run's own. Of several processes each works on its share of the units: gradients,
+        ``method`` takes the place of the run's own. Of several processes each works on its share of units: gradients,
         losses and tokens then are to be summed over the processes. Perturbations are drawn for all units, so that they
         do not depend on the number of processes; dropout masks are each process's own.
         """
