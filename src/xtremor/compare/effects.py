@@ -161,7 +161,8 @@ def measure(
     customary = _redrawn(fixed_difference(drawn[0], drawn[1]), found.effect)
     if min(map(len, columns)) < FEW:
         return replace(found, customary=customary)
-    both = _redrawn(redrawn_difference(drawn[0], drawn[1], pairing.paired, seed), found.effect)
+    runs = difference.runs if difference else ()
+    both = _redrawn(redrawn_difference(drawn[0], drawn[1], pairing.paired, seed), found.effect, runs)
     return replace(found, bootstrap=both, customary=customary)
 
 
@@ -194,6 +195,6 @@ def _columns(seeds: Sequence[str], chosen: Sequence[str]) -> list[int]:
     return [seeds.index(seed) for seed in chosen]
 
 
-def _redrawn(values: np.ndarray, estimate: float) -> Redrawn | None:
-    found = interval(values, estimate)
-    return Redrawn(found.low, found.high, p_value(values), found.replicates) if found.replicates else None
+def _redrawn(values: np.ndarray, estimate: float, runs: Sequence[int] = ()) -> Redrawn | None:
+    found = interval(values, estimate, runs=runs)
+    return Redrawn(found.low, found.high, p_value(values, runs), found.replicates) if found.replicates else None

@@ -11,7 +11,7 @@ The customary bootstrap over examples is also tried on pairs of single runs, as 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -78,7 +78,8 @@ def split_half(
         return found
     whole = redrawn.astype(np.float64) @ share
     singles = [(np.array([a]), np.array([b])) for a, b in combinations(range(runs), 2)]
-    both = [_excludes(redrawn_difference(whole[:, a], whole[:, b], False, seed), alpha) for a, b in halves]
+    drawn = [redrawn_difference(whole[:, a], whole[:, b], False, seed) for a, b in halves]
+    both = [_excludes(values, alpha, (runs // 2, runs // 2)) for values in drawn]
     found.append(Rate("bootstrap over seeds and items", half, float(np.mean(both)), None, len(halves)))
     for what, pairs in ((half, halves), ("single runs", singles)):
         every = [_excludes(fixed_difference(whole[:, a], whole[:, b]), alpha) for a, b in pairs]
@@ -127,8 +128,8 @@ def _by_language(scores: np.ndarray, halves: Sequence[tuple[np.ndarray, np.ndarr
     return float(np.mean(found))
 
 
-def _excludes(values: np.ndarray, alpha: float) -> bool:
-    found = interval(values, 0.0, 1 - alpha)
+def _excludes(values: np.ndarray, alpha: float, runs: Sequence[int] = ()) -> bool:
+    found = interval(values, 0.0, 1 - alpha, runs)
     return found.low > 0 or found.high < 0
 
 
@@ -137,7 +138,3 @@ def _languages_excluding(redrawn: np.ndarray, one: np.ndarray, other: np.ndarray
     low, high = np.nanquantile(gap, [alpha / 2, 1 - alpha / 2], axis=0)
     return float(((low > 0) | (high < 0)).mean())
 
-
-def rates_by_test(rates: Sequence[Rate]) -> Mapping[tuple[str, str], Rate]:
-    """By name of the test and what was compared."""
-    return {(each.test, each.compared): each for each in rates}

@@ -18,6 +18,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -156,7 +157,7 @@ def _groups(scores: Sequence[Score]) -> dict[str, np.ndarray]:
     return found
 
 
-def _fit(score: np.ndarray, design: np.ndarray, groups: Mapping[str, np.ndarray]) -> tuple[object, tuple[str, ...]]:
+def _fit(score: np.ndarray, design: np.ndarray, groups: Mapping[str, np.ndarray]) -> tuple[Any, tuple[str, ...]]:
     from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
     one = "all"
@@ -169,15 +170,35 @@ def _fit(score: np.ndarray, design: np.ndarray, groups: Mapping[str, np.ndarray]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            fitted = model.fit(reml=True, method=["lbfgs", "powell"])
+            fitted = model.fit(reml=True, method=["bfgs", "lbfgs"], start_params=_start(score, design, groups))
         except (np.linalg.LinAlgError, ValueError) as error:
             raise UserError(f"the mixed model could not be fitted on these scores ({error}); use the t-tests") from error
     if not fitted.converged:
         raise UserError("the mixed model did not converge on these scores; use the t-tests")
     if not np.isfinite(np.asarray(fitted.bse_fe)).all():
         raise UserError("the mixed model has no standard errors on these scores; use the t-tests")
-    said = dict.fromkeys(" ".join(str(each.message).split()).rstrip(".") for each in caught)
+    # What the search says on its way does not matter once it has converged.
+    zero = [name for name, value in zip(groups, fitted.vcomp, strict=True) if value < 1e-4 * float(fitted.scale)]
+    said = [f"the variance of {name} is estimated as zero" for name in zero]
+    if any("positive definite" in str(each.message) for each in caught) and not zero:
+        said.append("the fit may lie beside its optimum: the Hessian is not positive definite")
     return fitted, tuple(said)
+
+
+def _start(score: np.ndarray, design: np.ndarray, groups: Mapping[str, np.ndarray]) -> Any:
+    """Variances to begin with, from means over the levels of each effect: languages scatter a hundred times more than runs,
+    and from equal variances the search stops short."""
+    from statsmodels.regression.mixed_linear_model import MixedLMParams
+
+    left = score - design @ np.linalg.lstsq(design, score, rcond=None)[0]
+    parts = []
+    for each in groups.values():
+        fitted = np.linalg.lstsq(each, left, rcond=None)[0]
+        left = left - each @ fitted
+        parts.append(float(fitted.var()))
+    ratio = np.maximum(np.array(parts) / max(float(left.var()), 1e-9), 1e-3)
+    fixed = np.linalg.lstsq(design, score, rcond=None)[0]
+    return MixedLMParams.from_components(fe_params=fixed, cov_re=np.zeros((0, 0)), vcomp=ratio)
 
 
 def _term(weights: np.ndarray, estimates: np.ndarray, covariance: np.ndarray, confidence: float) -> Term:

@@ -15,6 +15,8 @@ from xtremor.stats.means import freedom, standard_error
 ALPHA, POWER = 0.05, 0.8
 # Beyond this the answer is "not with seeds".
 MOST = 10_000
+# Effects of so many critical values are found for certain; scipy's noncentral t ends not far beyond.
+_SURE = 8.0
 Runs = int | Sequence[int]
 
 
@@ -26,7 +28,11 @@ def power(effect: float, sds: Sequence[float], n: Runs, alpha: float = ALPHA) ->
     if not error:
         return 1.0 if effect else alpha
     critical, shift = float(stats.t.ppf(1 - alpha / 2, degrees)), abs(effect) / error
-    return float(stats.nct.sf(critical, degrees, shift) + stats.nct.cdf(-critical, degrees, shift))
+    if shift > _SURE * (1 + critical):
+        return 1.0
+    # The far tail may underflow to nothing that scipy knows.
+    far = float(stats.nct.cdf(-critical, degrees, shift))
+    return float(stats.nct.sf(critical, degrees, shift)) + (far if far == far else 0.0)
 
 
 def seeds_needed(
@@ -49,7 +55,7 @@ def smallest_effect(sds: Sequence[float], n: Runs, wanted: float = POWER, alpha:
     error, _ = _of(sds, n)
     if not error:
         return 0.0
-    high = 10 * error
+    high = error
     while power(high, sds, n, alpha) < wanted:
         high *= 2
     return float(optimize.brentq(lambda effect: power(effect, sds, n, alpha) - wanted, 0, high, xtol=1e-9 * high))
