@@ -1,6 +1,7 @@
 """Time and memory of the bootstrap over seeds and item clusters, on made-up answers.
 
-    python bench/bootstrap_runs.py [--metric accuracy | f1] [--seeds 10] [--languages 8] [--items 5000] [--replicates 2000]
+    python bench/bootstrap_runs.py [--metric accuracy | f1] [--seeds 10] [--languages 8] [--items 5000]
+        [--replicates 2000]
 
 Two arms. Accuracy: every item a cluster of its own, in every language. F1: chunk counts of sentences, computed anew in
 each replicate. Making up the answers is not timed; cluster sums, draws, figures and differences are.

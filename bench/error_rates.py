@@ -2,12 +2,12 @@
 
 A run's true accuracy is the language's plus what the seed does to all languages alike (sd 0.4 points) plus what it does
 to this one (sd 0.6); 8 languages; both arms answer the same items. An item is hard or easy for all runs alike (a share
-0.7 of its variance), the rest is each run's own. Where arms share seeds, half of each seed variance is common to both arms.
-`--effect` adds points to one arm: the figures are then power.
+0.7 of its variance), the rest is each run's own. Where arms share seeds, half of each seed variance is
+common to both arms. `--effect` adds points to one arm: the figures are then power.
 
     python bench/error_rates.py [--seeds 10] [--items 300,5000] [--studies 2000] [--bootstraps 300] [--effect 0]
 
-Welch, paired t and permutation are tried on all `--studies`, the bootstraps (400 replicates) on the first `--bootstraps`.
+The tests on means are tried on all `--studies`, the bootstraps (400 replicates) on the first `--bootstraps`.
 """
 
 from __future__ import annotations

@@ -90,7 +90,10 @@ def _write_run(folder: Path, arm: str, seed: int, right: Mapping[str, np.ndarray
     for code, answers in right.items():
         labels = [str(row % 3) for row in range(len(answers))]
         predicted = [label if hit else str((int(label) + 1) % 3) for label, hit in zip(labels, answers, strict=True)]
-        examples += [TextExample("xnli", f"test-{code}", row, str(row // 3), code, ("x",), labels[row]) for row in range(len(labels))]
+        examples += [
+            TextExample("xnli", f"test-{code}", row, str(row // 3), code, ("x",), labels[row])
+            for row in range(len(labels))
+        ]
         gold, given = gold + labels, given + predicted
         cells[code] = {"score": ACCURACY.score(labels, predicted)["accuracy"], "items": len(labels)}
     told = {"arm": arm, "seed": seed, "task": "xnli", "split": "test"}

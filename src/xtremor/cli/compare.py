@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 def compare(
     *paths: Annotated[Path, Parameter(help="A table of scores; or run folders, folders of them, prediction files.")],
     baseline: Annotated[str | None, Parameter(help="System that the others are compared with.")] = None,
-    contrasts: Annotated[str | None, Parameter(help="Planned pairs instead: treatment:control, between commas.")] = None,
-    strata: Annotated[str | None, Parameter(help="Schemes that were planned, between commas (resource, script).")] = None,
+    contrasts: Annotated[
+        str | None, Parameter(help="Planned pairs instead: treatment:control, between commas.")
+    ] = None,
+    strata: Annotated[
+        str | None, Parameter(help="Schemes that were planned, between commas (resource, script).")
+    ] = None,
     task: Annotated[str | None, Parameter(help="Only this task.")] = None,
     languages: Annotated[str | None, Parameter(help="Only these, between commas.")] = None,
     effect: Annotated[float, Parameter(help="Difference that matters, in points: how many seeds does it take?")] = 0.5,
@@ -38,7 +43,9 @@ def compare(
     task_column: Annotated[str | None, Parameter(help="Column of tasks.")] = None,
     language_column: Annotated[str | None, Parameter(help="Column of languages.")] = None,
     language_columns: Annotated[str | None, Parameter(help="Columns that are languages, between commas.")] = None,
-    seed_column: Annotated[str | None, Parameter(help="Column of seeds; of the first stage, where there are two.")] = None,
+    seed_column: Annotated[
+        str | None, Parameter(help="Column of seeds; of the first stage, where there are two.")
+    ] = None,
     nested_column: Annotated[str | None, Parameter(help="Column of seeds of a second stage on the same first.")] = None,
     score_column: Annotated[str | None, Parameter(help="Column of scores.")] = None,
     output: Annotated[Path | None, Parameter(alias="-o", help="Write all figures, unrounded, to this file.")] = None,
@@ -57,9 +64,19 @@ def compare(
     if baseline is not None and contrasts is not None:
         raise UserError("--baseline and --contrasts both say what is compared; name one of them")
     settings = CompareSettings(
-        baseline, None, names_between_commas("--strata", strata), effect, power, alpha, margin, pair, _looks(looks), english,
-        replicates, seed, mixed,
-    )  # fmt: skip
+        baseline=baseline,
+        strata=names_between_commas("--strata", strata),
+        effect=effect,
+        power=power,
+        alpha=alpha,
+        margin=margin,
+        pair=pair,
+        looks=_looks(looks),
+        english=english,
+        replicates=replicates,
+        seed=seed,
+        mixed=mixed,
+    )
     columns = {
         "system": system_column, "task": task_column, "language": language_column, "seed": seed_column,
         "nested": nested_column, "score": score_column,
@@ -74,7 +91,7 @@ def compare(
         figures, shown = halves.record(), aa.text(halves)
     else:
         if contrasts is not None:
-            settings = CompareSettings(**{**vars(settings), "contrasts": parse_contrasts(contrasts, table.systems)})
+            settings = replace(settings, contrasts=parse_contrasts(contrasts, table.systems))
         found = comparison.compare(table, settings, loaded.items)
         figures, shown = record.record(found), text.text(found)
     figures["notes"] = [*loaded.notes, *figures["notes"]]
@@ -111,4 +128,3 @@ def _looks(text: str | None) -> tuple[int, ...] | None:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise UserError(f"--looks '{text}' is no list of whole numbers; write for example 5,10,20") from error
-

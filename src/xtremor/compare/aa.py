@@ -77,11 +77,14 @@ def test_halves(
     """
     system = _system(table, system)
     if len(table.tasks) > 1:
-        raise UserError(f"--split-half is over one task, these scores are of {', '.join(table.tasks)}; choose with --task")
+        raise UserError(
+            f"--split-half is over one task, these scores are of {', '.join(table.tasks)}; choose with --task"
+        )
     scores = balance(table, [system], english)
     if len(scores.seeds[system]) < FEWEST:
         raise UserError(
-            f"--split-half needs at least {FEWEST} runs of '{system}', better twelve; there are {len(scores.seeds[system])}"
+            f"--split-half needs at least {FEWEST} runs of '{system}', better twelve; "
+            f"there are {len(scores.seeds[system])}"
         )
     redrawn = resample(items, scores, replicates, seed)
     values = scores.scores[system]
@@ -107,7 +110,8 @@ def _system(table: ScoreTable, system: str | None) -> str:
         return system
     if len(table.systems) > 1:
         raise UserError(
-            f"--split-half is over runs of one system, these are of {', '.join(table.systems[:6])}; choose with --baseline"
+            f"--split-half is over runs of one system, these are of {', '.join(table.systems[:6])}; choose with "
+            "--baseline"
         )
     return table.systems[0]
 
@@ -115,7 +119,7 @@ def _system(table: ScoreTable, system: str | None) -> str:
 def text(found: SplitHalf) -> str:
     """For a terminal."""
     lines = [
-        f"{found.system}, {len(found.seeds)} runs split in two at random: how often identical halves are called different",
+        f"{found.system}, {len(found.seeds)} runs split in two at random: how often are halves called different?",
         f"(mean over {len(found.languages)} languages; nominal 5%)",
         "",
     ]

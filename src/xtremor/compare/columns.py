@@ -16,7 +16,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "seed": ("seed", "random_seed", "stage1_seed", "seed1", "intermediate_seed", "run", "replicate"),
     "nested": ("stage2_seed", "seed2", "target_seed", "finetuning_seed", "fine_tuning_seed", "nested_seed"),
     "score": (
-        "score", "value", "result", "accuracy", "acc", "f1", "em", "exact_match", "metric_value", "points", "map", "mrr",
+        "score", "value", "result", "accuracy", "acc", "f1", "em", "exact_match", "metric_value",
+        "points", "map", "mrr",
     ),
 }  # fmt: skip
 OPTION = {role: f"--{role}-column" for role in NAMES}
@@ -51,7 +52,8 @@ class Columns:
         roles = ("system", "task", "language", "seed", "nested", "score")
         said = [f"{role} = {getattr(self, role)}" for role in roles if getattr(self, role)]
         if self.wide:
-            said.append(f"scores of {len(self.wide)} languages = {', '.join(self.wide[:6])}{', ...'[: 5 * (len(self.wide) > 6)]}")
+            more = ", ..." if len(self.wide) > 6 else ""
+            said.append(f"scores of {len(self.wide)} languages = {', '.join(self.wide[:6])}{more}")
         rest = f"; not read: {', '.join(self.ignored)}" if self.ignored else ""
         return f"columns: {', '.join(said)}{rest}"
 
@@ -77,9 +79,7 @@ def infer(name: str, columns: Sequence[str], given: dict[str, str], languages: S
         found[role] = given.get(role) or _one(name, role, [c for c in columns if c not in taken])
         taken |= {found[role] or ""}
     if found["system"] is None:
-        raise UserError(
-            f"{name} has no column of systems ({', '.join(columns[:8])}); name it with --system-column"
-        )
+        raise UserError(f"{name} has no column of systems ({', '.join(columns[:8])}); name it with --system-column")
     rest = [column for column in columns if column not in taken]
     wide: tuple[str, ...] = tuple(languages)
     score = given.get("score")
@@ -91,8 +91,9 @@ def infer(name: str, columns: Sequence[str], given: dict[str, str], languages: S
             score = rest[0]
         if score is None:
             raise UserError(
-                f"{name} has no column of scores that can be told by its name ({', '.join(rest[:8]) or 'none is left'}); "
-                "name it with --score-column, or the columns of languages with --language-columns"
+                f"{name} has no column of scores that can be told by its name "
+                f"({', '.join(rest[:8]) or 'none is left'}); name it with --score-column, or the columns of "
+                "languages with --language-columns"
             )
     ignored = tuple(column for column in rest if column != score and column not in wide)
     return Columns(
@@ -110,7 +111,8 @@ def _one(name: str, role: str, columns: Sequence[str]) -> str | None:
             return exact[0]
     if len(known) > 1:
         raise UserError(
-            f"{name}: both '{known[0]}' and '{known[1]}' could be the column of the {role}; say which with {OPTION[role]}"
+            f"{name}: both '{known[0]}' and '{known[1]}' could be the column of the {role}; say which "
+            f"with {OPTION[role]}"
         )
     return known[0] if known else None
 

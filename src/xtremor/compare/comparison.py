@@ -169,9 +169,7 @@ class _Work:
         test, wanted = main.difference, self.settings
         if test is None or test.p is None:
             return None
-        low, high = (
-            tuple(sd * ratio for sd in test.sds) for ratio in sd_interval(1.0, test.freedom)
-        )
+        low, high = (tuple(sd * ratio for sd in test.sds) for ratio in sd_interval(1.0, test.freedom))
         return Seeds(
             wanted.effect,
             *(seeds_needed(wanted.effect, sds, wanted.power, self.alpha) for sds in (test.sds, low, high)),
@@ -223,7 +221,9 @@ class _Work:
 
     def _rows(self, main: Effect) -> list[Score]:
         strata = {
-            group.value: group.weights for group in groups.strata(self.scores) if group.scheme.startswith(groups.RESOURCE)
+            group.value: group.weights
+            for group in groups.strata(self.scores)
+            if group.scheme.startswith(groups.RESOURCE)
         }
         sides = ((main.treatment, main.pairing.treatment), (main.control, main.pairing.control))
         return [
@@ -266,8 +266,8 @@ def _notes(contrasts: Sequence[Contrast], items: bool, redrawn: bool, settings: 
     notes = []
     if 2 <= fewest < 5:
         notes.append(
-            f"With {fewest} seeds in an arm every run is shown; t-intervals assume that seeds scatter normally, which so few "
-            "cannot check, and a bootstrap over them misses too often, so there is none."
+            f"With {fewest} seeds in an arm every run is shown; t-intervals assume that seeds scatter normally, "
+            "which so few cannot check, and a bootstrap over them misses too often, so there is none."
         )
     if not items and settings.replicates and fewest >= 5:
         notes.append("Without predictions there is no bootstrap over items: intervals are over training seeds only.")
@@ -277,7 +277,7 @@ def _notes(contrasts: Sequence[Contrast], items: bool, redrawn: bool, settings: 
         test = each.main.permutation
         if test and test.smallest > settings.alpha:
             notes.append(
-                f"The permutation test cannot fall below p = {test.smallest:.3g} with so few runs ({each.main.treatment} "
-                f"against {each.main.control})."
+                f"The permutation test cannot fall below p = {test.smallest:.3g} with so few runs "
+                f"({each.main.treatment} against {each.main.control})."
             )
     return list(dict.fromkeys(notes))

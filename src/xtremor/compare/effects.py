@@ -13,10 +13,10 @@ from xtremor.compare.resampled import Resampled
 from xtremor.compare.table import ordered
 from xtremor.errors import UserError
 from xtremor.stats.corrections import benjamini_hochberg
-from xtremor.stats.tost import Equivalence, equivalence
 from xtremor.stats.hierarchical import FEW, fixed_difference, interval, p_value, redrawn_difference
 from xtremor.stats.intervals import holm
 from xtremor.stats.means import MeanDifference, Permutation, paired_t, permutation, welch
+from xtremor.stats.tost import Equivalence, equivalence
 
 
 @dataclass(frozen=True, slots=True)

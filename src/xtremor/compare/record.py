@@ -19,8 +19,8 @@ def record(comparison: Comparison) -> dict[str, Any]:
 
     Returns:
         {"format", "settings", "alpha", "family", "percent", "estimand", "tests" ([task, language] each), "seeds"
-        (system -> names), "scores" (system -> seed -> macro mean), "contrasts" (see `_contrast`), "variances" (system ->
-        task -> components), "latex", "notes"}.
+        (system -> names), "scores" (system -> seed -> macro mean), "contrasts" (see `_contrast`), "variances"
+        (system -> task -> components), "latex", "notes"}.
     """
     scores = comparison.scores
     macro = scores.macro()

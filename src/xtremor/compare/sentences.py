@@ -47,9 +47,7 @@ def estimand(comparison: Comparison, group: Group) -> str:
             test = next(test for test, weight in zip(comparison.scores.tests, group.weights, strict=True) if weight)
             return "the score" + of if test.language == ONE else f"{test.language}{of}"
         return f"the mean over {what}{of}"
-    counts = {
-        task: sum(test.task == task for test in comparison.scores.tests) for task in comparison.scores.tasks
-    }
+    counts = {task: sum(test.task == task for test in comparison.scores.tests) for task in comparison.scores.tasks}
     each = ", ".join(f"{task} {n}" for task, n in counts.items())
     return f"the mean of {len(counts)} tasks, each the mean over its languages ({each})"
 
@@ -62,8 +60,8 @@ def sentence(comparison: Comparison, contrast: Contrast) -> str:
     if main.verdict == "no spread":
         return (
             f"Every run gives the same difference between {main.treatment} and {main.control} on "
-            f"{estimand(comparison, main.group)} ({_points(comparison, main.effect)}): without any spread between seeds there "
-            "is nothing to judge it by; are the runs copies of one another?"
+            f"{estimand(comparison, main.group)} ({_points(comparison, main.effect)}): without any spread between "
+            "seeds there is nothing to judge it by; are the runs copies of one another?"
         )
     if main.verdict in ("better", "worse"):
         return _clear(comparison, main)
@@ -75,7 +73,8 @@ def sentence(comparison: Comparison, contrast: Contrast) -> str:
 def _clear(comparison: Comparison, main: Effect) -> str:
     side = "higher" if main.effect > 0 else "lower"
     text = (
-        f"Over {_runs(main)}, {main.treatment} scored {side} than {main.control} on {estimand(comparison, main.group)}: "
+        f"Over {_runs(main)}, {main.treatment} scored {side} than {main.control} on "
+        f"{estimand(comparison, main.group)}: "
         f"{_points(comparison, main.effect)} ({_tested(comparison, main)}{_beside(comparison, main)})."
     )
     if main.equivalence and main.adjusted_equivalence is not None and main.adjusted_equivalence <= comparison.alpha:
@@ -116,11 +115,15 @@ def _cannot_tell(comparison: Comparison, contrast: Contrast) -> str:
 
 def _one_seed(comparison: Comparison, main: Effect) -> str:
     counts = {len(values) for values in main.values}
-    arms = "one run of each" if counts == {1} else f"one run of {main.treatment if len(main.values[0]) == 1 else main.control}"
+    arms = (
+        "one run of each"
+        if counts == {1}
+        else f"one run of {main.treatment if len(main.values[0]) == 1 else main.control}"
+    )
     return (
-        f"Cannot tell {main.treatment} from {main.control} on {estimand(comparison, main.group)}: there is {arms}, and what "
-        f"another seed would give is not known ({_points(comparison, main.effect)} is what was seen). Train two seeds or "
-        "more of every arm, better five."
+        f"Cannot tell {main.treatment} from {main.control} on {estimand(comparison, main.group)}: there is {arms}, "
+        f"and what another seed would give is not known ({_points(comparison, main.effect)} is what was seen). Train two "
+        "seeds or more of every arm, better five."
     )
 
 
@@ -145,9 +148,7 @@ def _beside(comparison: Comparison, main: Effect) -> str:
     if main.permutation:
         said.append(f"permutation test {p_text(main.permutation.p)}")
     if main.bootstrap:
-        said.append(
-            f"bootstrap over seeds and items {signed(main.bootstrap.low)} to {signed(main.bootstrap.high)}"
-        )
+        said.append(f"bootstrap over seeds and items {signed(main.bootstrap.low)} to {signed(main.bootstrap.high)}")
     if comparison.settings.looks:
         said.append(f"an interim look at level {comparison.alpha:.2g}" if _interim(comparison) else "the last look")
     return f"; {', '.join(said)}" if said else ""
@@ -200,7 +201,8 @@ def latex_row(effect: Effect) -> str:
 
 def _escaped(name: str) -> str:
     replaced: Sequence[tuple[str, str]] = (
-        ("\\", r"\textbackslash{}"), *((mark, f"\\{mark}") for mark in "&%$#_{}"), ("~", r"\textasciitilde{}"), ("^", r"\textasciicircum{}"),
+        ("\\", r"\textbackslash{}"), *((mark, f"\\{mark}") for mark in "&%$#_{}"),
+        ("~", r"\textasciitilde{}"), ("^", r"\textasciicircum{}"),
     )  # fmt: skip
     table = {ord(mark): by for mark, by in replaced}
     return name.translate(table)

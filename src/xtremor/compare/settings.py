@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from xtremor.errors import UserError, unknown
 
@@ -24,7 +25,8 @@ class CompareSettings:
         power: with which it shall be found.
         alpha: chance of any false finding in the planned family.
         margin: difference in points below which two systems count as equivalent; None tests no equivalence.
-        pair: ``auto`` pairs runs by seed where both systems have the same seeds; ``yes`` on those that they share; ``no``.
+        pair: ``auto`` pairs runs by seed where both systems have the same seeds, ``yes`` on those that they share,
+            ``no`` never.
         looks: numbers of seeds at which the study was to be looked at, ascending, the last one its end; None: once.
         english: keep English in averages.
         replicates: of the bootstrap over seeds and items; 0 leaves it out.
@@ -60,7 +62,7 @@ class CompareSettings:
         if self.seed < 0:
             raise UserError(f"--seed must not be negative, not {self.seed}")
         looks = self.looks
-        if looks is not None and (len(looks) < 2 or looks[0] < 2 or any(b <= a for a, b in zip(looks, looks[1:], strict=False))):
+        if looks is not None and (len(looks) < 2 or looks[0] < 2 or any(b <= a for a, b in pairwise(looks))):
             raise UserError("--looks must be two or more ascending numbers of seeds, the last the planned end: 5,10,20")
 
     def pairs(self, systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -94,8 +96,8 @@ class CompareSettings:
             return self.alpha
         if seeds not in self.looks:
             raise UserError(
-                f"--looks plans to look at {', '.join(map(str, self.looks))} seeds, but there are {seeds}: a look that was not "
-                "planned has no alpha to spend; wait for the next one"
+                f"--looks plans to look at {', '.join(map(str, self.looks))} seeds, but there are {seeds}: "
+                "a look that was not planned has no alpha to spend; wait for the next one"
             )
         from xtremor.stats.sequential import levels
 
@@ -110,7 +112,8 @@ def find_baseline(systems: Sequence[str]) -> str:
     if len(systems) == 2:
         return systems[0]
     raise UserError(
-        f"there are {len(systems)} systems ({', '.join(systems[:6])}); say which one the others are compared with: --baseline NAME"
+        f"there are {len(systems)} systems ({', '.join(systems[:6])}); say which one the others are compared "
+        "with: --baseline NAME"
     )
 
 
@@ -130,7 +133,9 @@ def parse_contrasts(text: str, systems: Sequence[str]) -> tuple[tuple[str, str],
             names = part.split(":")
             if len(names) == 2 and names[0] and names[1]:
                 raise unknown("system", next((name for name in names if name not in systems), part), systems)
-            raise UserError(f"--contrasts: '{part}' is not treatment:control; write for example {systems[0]}:{systems[-1]}")
+            raise UserError(
+                f"--contrasts: '{part}' is not treatment:control; write for example {systems[0]}:{systems[-1]}"
+            )
         found.append(next((one, two) for one in systems for two in systems if f"{one}:{two}" == match))
         rest = rest[len(match) :].lstrip(",").strip()
     if not found:

@@ -194,13 +194,9 @@ def restrict(table: ScoreTable, task: str | None, languages: Sequence[str] | Non
         if (task is None or test.task == task) and (languages is None or test.language in languages)
     )
     scores = {
-        system: {
-            seed: {test: score for test, score in cells.items() if test in kept} for seed, cells in seeds.items()
-        }
+        system: {seed: {test: score for test, score in cells.items() if test in kept} for seed, cells in seeds.items()}
         for system, seeds in table.scores.items()
     }
-    scores = {
-        system: {seed: cells for seed, cells in seeds.items() if cells} for system, seeds in scores.items()
-    }
+    scores = {system: {seed: cells for seed, cells in seeds.items() if cells} for system, seeds in scores.items()}
     systems = tuple(system for system in table.systems if scores[system])
     return replace(table, systems=systems, tests=kept, scores={system: scores[system] for system in systems})

@@ -35,7 +35,14 @@ def _overview(comparison: Comparison) -> Iterator[str]:
     main = comparison.contrasts[0].main
     yield f"{estimand(comparison, main.group)}; difference = treatment minus control"
     wanted = comparison.settings
-    head = [*_HEAD[:4], "Holm" if comparison.family > 1 else "", "permutation", "bootstrap", f"seeds for {wanted.effect:g}", "sees"]
+    head = [
+        *_HEAD[:4],
+        "Holm" if comparison.family > 1 else "",
+        "permutation",
+        "bootstrap",
+        f"seeds for {wanted.effect:g}",
+        "sees",
+    ]
     rows = [head]
     for contrast in comparison.contrasts:
         each, seeds = contrast.main, contrast.seeds
@@ -57,8 +64,8 @@ def _overview(comparison: Comparison) -> Iterator[str]:
         yield f"  {each.treatment} − {each.control}: {each.pairing.why}"
         if each.customary and each.customary.p is not None:
             yield (
-                f"  (with the seeds held fixed, as is customary, the bootstrap over items has {signed(each.customary.low)} to "
-                f"{signed(each.customary.high)}: it cannot see seed noise)"
+                "  (with the seeds held fixed, as is customary, the bootstrap over items has "
+                f"{signed(each.customary.low)} to {signed(each.customary.high)}: it cannot see seed noise)"
             )
 
 
@@ -128,7 +135,9 @@ def _cells(effect: Effect) -> list[str]:
     found = effect.difference
     if found is None:
         return [signed(effect.effect), "one seed", "", ""]
-    short = [p_text(p).removeprefix("p = ").removeprefix("p ") if p is not None else "" for p in (found.p, effect.adjusted)]
+    short = [
+        p_text(p).removeprefix("p = ").removeprefix("p ") if p is not None else "" for p in (found.p, effect.adjusted)
+    ]
     return [signed(effect.effect), f"{signed(found.low)} to {signed(found.high)}", *short]
 
 
@@ -163,7 +172,17 @@ def _mixed(name: str, contrast: Contrast) -> Iterator[str]:
 def _scatter(comparison: Comparison) -> Iterator[str]:
     """How much runs scatter."""
     several = len(comparison.scores.tasks) > 1
-    rows = [["standard deviation of", "seed, all alike", "seed in a language", "of it items", "of the mean", "test set", "runs"]]
+    rows = [
+        [
+            "standard deviation of",
+            "seed, all alike",
+            "seed in a language",
+            "of it items",
+            "of the mean",
+            "test set",
+            "runs",
+        ]
+    ]
     for system, tasks in comparison.variances.items():
         for task, each in tasks.items():
             items = ["" if value is None else number(value) for value in (each.items, each.test_set)]

@@ -71,7 +71,13 @@ def split_half(
     half = f"halves of {runs // 2}"
     mean = scores @ share
     found = [
-        _rate("Welch's t-test", half, [welch(mean[a], mean[b]) for a, b in halves], alpha, _by_language(scores, halves, alpha)),
+        _rate(
+            "Welch's t-test",
+            half,
+            [welch(mean[a], mean[b]) for a, b in halves],
+            alpha,
+            _by_language(scores, halves, alpha),
+        ),
         _rate("permutation test", half, [permutation(mean[a], mean[b], False) for a, b in halves], alpha, None),
     ]
     if redrawn is None:
@@ -85,7 +91,9 @@ def split_half(
         every = [_excludes(fixed_difference(whole[:, a], whole[:, b]), alpha) for a, b in pairs]
         cells = [_languages_excluding(redrawn, a, b, alpha) for a, b in pairs]
         found.append(
-            Rate("bootstrap over items alone (customary)", what, float(np.mean(every)), float(np.mean(cells)), len(pairs))
+            Rate(
+                "bootstrap over items alone (customary)", what, float(np.mean(every)), float(np.mean(cells)), len(pairs)
+            )
         )
     return found
 
@@ -115,16 +123,15 @@ def _splits(runs: int, most: int, seed: int) -> Iterator[tuple[np.ndarray, np.nd
 
 def _rate(test: str, compared: str, results: Sequence[object], alpha: float, languages: float | None) -> Rate:
     p_values = [getattr(each, "p", None) for each in results]
-    return Rate(test, compared, float(np.mean([p is not None and p <= alpha for p in p_values])), languages, len(results))
+    return Rate(
+        test, compared, float(np.mean([p is not None and p <= alpha for p in p_values])), languages, len(results)
+    )
 
 
 def _by_language(scores: np.ndarray, halves: Sequence[tuple[np.ndarray, np.ndarray]], alpha: float) -> float:
     from scipy import stats
 
-    found = [
-        stats.ttest_ind(scores[a], scores[b], axis=0, equal_var=False).pvalue <= alpha
-        for a, b in halves
-    ]
+    found = [stats.ttest_ind(scores[a], scores[b], axis=0, equal_var=False).pvalue <= alpha for a, b in halves]
     return float(np.mean(found))
 
 
@@ -137,4 +144,3 @@ def _languages_excluding(redrawn: np.ndarray, one: np.ndarray, other: np.ndarray
     gap = redrawn[:, one].mean(1) - redrawn[:, other].mean(1)
     low, high = np.nanquantile(gap, [alpha / 2, 1 - alpha / 2], axis=0)
     return float(((low > 0) | (high < 0)).mean())
-

@@ -154,10 +154,7 @@ def permutation(
 def _flipped(each: np.ndarray, seed: int) -> Permutation:
     n = len(each)
     exact = n <= int(math.log2(EXACT))
-    if exact:
-        signs = _all_signs(n)
-    else:
-        signs = np.random.default_rng(seed).integers(0, 2, (DRAWS, n)) * 2.0 - 1
+    signs = _all_signs(n) if exact else np.random.default_rng(seed).integers(0, 2, (DRAWS, n)) * 2.0 - 1
     found = np.abs(signs @ each)
     return _permutation(found, abs(float(each.sum())), exact, 2.0 / 2.0**n, True)
 
@@ -174,7 +171,7 @@ def _dealt(one: np.ndarray, two: np.ndarray, seed: int) -> Permutation:
     # Centred, so that sums of squares lose no digits.
     values = np.concatenate((one, two))
     values = values - values.mean()
-    seen = _welch_t(np.eye(1, total, dtype=np.float64) * 0 + (np.arange(total) < n), values, n)
+    seen = _welch_t((np.arange(total) < n).astype(np.float64)[None], values, n)
     smallest = (2.0 if n == len(two) else 1.0) / ways
     return _permutation(_welch_t(chosen, values, n), float(seen[0]), exact, smallest, False)
 

@@ -5,8 +5,8 @@
 A run, one seed of one arm, has an effect of its own: its scores in forty languages are one draw, not forty. A model
 without it, with (1 | seed) alone, finds differences between identical methods in a third of all studies and more.
 The languages' random slopes make the interval of ``arm`` one over languages too: it asks about another language of
-the kind, where the t-tests ask about these languages. statsmodels gives normal quantiles without a correction for few runs,
-so that its p-values are too small with few seeds; the t-tests decide, this model is shown beside them.
+the kind, where the t-tests ask about these languages. statsmodels gives normal quantiles without a correction for few
+runs, so that its p-values are too small with few seeds; the t-tests decide, this model is shown beside them.
 
 Slopes and intercepts of a language are taken as uncorrelated: statsmodels has no correlation between crossed effects.
 """
@@ -172,7 +172,9 @@ def _fit(score: np.ndarray, design: np.ndarray, groups: Mapping[str, np.ndarray]
         try:
             fitted = model.fit(reml=True, method=["bfgs", "lbfgs"], start_params=_start(score, design, groups))
         except (np.linalg.LinAlgError, ValueError) as error:
-            raise UserError(f"the mixed model could not be fitted on these scores ({error}); use the t-tests") from error
+            raise UserError(
+                f"the mixed model could not be fitted on these scores ({error}); use the t-tests"
+            ) from error
     if not fitted.converged:
         raise UserError("the mixed model did not converge on these scores; use the t-tests")
     if not np.isfinite(np.asarray(fitted.bse_fe)).all():
@@ -186,8 +188,10 @@ def _fit(score: np.ndarray, design: np.ndarray, groups: Mapping[str, np.ndarray]
 
 
 def _start(score: np.ndarray, design: np.ndarray, groups: Mapping[str, np.ndarray]) -> Any:
-    """Variances to begin with, from means over the levels of each effect: languages scatter a hundred times more than runs,
-    and from equal variances the search stops short."""
+    """Variances to begin with, from means over the levels of each effect.
+
+    Languages scatter a hundred times more than runs: from equal variances the search stops short.
+    """
     from statsmodels.regression.mixed_linear_model import MixedLMParams
 
     left = score - design @ np.linalg.lstsq(design, score, rcond=None)[0]

@@ -1,8 +1,8 @@
 """How many seeds an effect needs, and what so many seeds can see, from standard deviations between runs.
 
 ``sds`` is the standard deviation of paired differences, (sd,), or those of treatment and control, (sd, sd); n is the
-number of seeds of each arm, or a pair of numbers where the arms have unequal ones. Power is that of the two-sided t-test under normal scatter (noncentral t; for Welch's
-test with its own degrees of freedom, the usual approximation).
+number of seeds of each arm, or a pair of numbers where the arms have unequal ones. Power is that of the two-sided
+t-test under normal scatter (noncentral t; for Welch's test with its own degrees of freedom, the usual approximation).
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def smallest_effect(sds: Sequence[float], n: Runs, wanted: float = POWER, alpha:
     return float(optimize.brentq(lambda effect: power(effect, sds, n, alpha) - wanted, 0, high, xtol=1e-9 * high))
 
 
-def power_of_equivalence(margin: float, sds: Sequence[float], n: Runs, alpha: float = ALPHA, true: float = 0.0) -> float:
+def power_of_equivalence(
+    margin: float, sds: Sequence[float], n: Runs, alpha: float = ALPHA, true: float = 0.0
+) -> float:
     """Chance that two one-sided tests at ``alpha`` show equivalence within ``margin`` where the difference is ``true``.
 
     The integral over the estimated standard deviation (Owen 1965), with the degrees of freedom of `power`.
@@ -89,7 +91,7 @@ def power_of_equivalence(margin: float, sds: Sequence[float], n: Runs, alpha: fl
 def seeds_for_equivalence(
     margin: float, sds: Sequence[float], wanted: float = POWER, alpha: float = ALPHA, most: int = MOST
 ) -> int | None:
-    """Fewest seeds an arm that show equivalence within ``margin`` with chance ``wanted`` where there is no difference."""
+    """Fewest seeds an arm that show equivalence within ``margin`` with chance ``wanted``, if there is no difference."""
     return _fewest(lambda n: power_of_equivalence(margin, sds, n, alpha) >= wanted, most)
 
 

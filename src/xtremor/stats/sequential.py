@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def bounds(shares: Sequence[float], alpha: float = 0.05, kind: str = "obrien-fle
     Raises:
         ValueError: shares that do not ascend within (0, 1].
     """
-    if not shares or any(b <= a for a, b in zip(shares, shares[1:], strict=False)):
+    if not shares or any(b <= a for a, b in pairwise(shares)):
         raise ValueError(f"expected ascending shares of the seeds, got {list(shares)}")
     found: list[float] = []
     # Density of the Brownian motion over paths that have not stopped, at quadrature nodes; at first all is at 0.
