@@ -87,7 +87,7 @@ def compare(
     if split_half:
         if splits < 1:
             raise UserError(f"--splits must be at least 1, not {splits}")
-        halves = aa.test_halves(table, loaded.items, baseline, splits, replicates, seed, english)
+        halves = aa.halves_of(table, loaded.items, baseline, splits, replicates, seed, english)
         figures, shown = halves.record(), aa.text(halves)
     else:
         if contrasts is not None:

@@ -52,7 +52,7 @@ class SplitHalf:
         return {"format": FORMAT, **asdict(self)}
 
 
-def test_halves(
+def halves_of(
     table: ScoreTable,
     items: Mapping[str, Items],
     system: str | None = None,

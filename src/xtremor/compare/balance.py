@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xtremor.compare.table import ScoreTable, Test, ordered
+from xtremor.compare.table import ScoreTable, Target, ordered
 from xtremor.errors import UserError
 from xtremor.languages import is_english
 
@@ -23,7 +23,7 @@ class Balanced:
         notes: what was left out, and why.
     """
 
-    tests: tuple[Test, ...]
+    tests: tuple[Target, ...]
     seeds: Mapping[str, tuple[str, ...]]
     scores: Mapping[str, np.ndarray]
     notes: tuple[str, ...]
@@ -90,7 +90,7 @@ def balance(table: ScoreTable, systems: Sequence[str], english: bool = False) ->
     return Balanced(chosen, seeds, scores, tuple(notes))
 
 
-def _shared(table: ScoreTable, systems: Sequence[str], notes: list[str]) -> list[Test]:
+def _shared(table: ScoreTable, systems: Sequence[str], notes: list[str]) -> list[Target]:
     has = {system: {test for cells in table.scores[system].values() for test in cells} for system in systems}
     shared = [test for test in table.tests if all(test in each for each in has.values())]
     if not shared:
@@ -123,7 +123,7 @@ def _complete(there: np.ndarray, systems: Sequence[str]) -> tuple[list[int], lis
 
 def _say_dropped(
     runs: Sequence[tuple[str, str]],
-    tests: Sequence[Test],
+    tests: Sequence[Target],
     rows: Sequence[int],
     columns: Sequence[int],
     notes: list[str],

@@ -103,7 +103,7 @@ def pair(scores: Balanced, treatment: str, control: str, how: str, seeded: bool)
         if not shared or not seeded:
             raise UserError(f"--pair yes: '{treatment}' and '{control}' share no seed; leave the option out")
         left = len(one) + len(two) - 2 * len(shared)
-        rest = f"; {left} other runs are left out" if left else ""
+        rest = f"; {left} other run{'s are' if left > 1 else ' is'} left out" if left else ""
         return Pairing(True, shared, shared, f"paired by seed, as asked{rest}")
     if how == "no":
         return Pairing(False, one, two, "not paired, as asked")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremor.compare.table import Row, ScoreTable, Test
+from xtremor.compare.table import Row, ScoreTable, Target
 from xtremor.console import Progress
 from xtremor.errors import UserError
 from xtremor.stats.hierarchical import Cell, cluster_sums, numbered
@@ -98,7 +98,7 @@ def load(paths: Sequence[Path], task: str | None = None) -> Loaded:
             _one_split(own)
             found, scores = _items(own, progress.advance)
             rows += [
-                Row(each.key.system, Test(name, code), each.key.seed, score, each.key.nested, str(each.place))
+                Row(each.key.system, Target(name, code), each.key.seed, score, each.key.nested, str(each.place))
                 for each, cells in zip(own, scores, strict=True)
                 for code, score in cells.items()
             ]

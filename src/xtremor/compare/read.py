@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xtremor.compare.columns import Columns, infer
-from xtremor.compare.table import ONE, Row, ScoreTable, Test
+from xtremor.compare.table import ONE, Row, ScoreTable, Target
 from xtremor.console import say
 from xtremor.errors import UserError
 from xtremor.sources.own.table import Table, place
@@ -51,7 +51,7 @@ def _rows(table: Table, columns: Columns) -> Iterator[Row]:
         for language, column in cells:
             score = _score(values, column, where)
             if score is not None:
-                yield Row(system, Test(task, language), seed, score, nested, where)
+                yield Row(system, Target(task, language), seed, score, nested, where)
 
 
 def _text(values: Mapping[str, Any], column: str | None, where: str) -> str:

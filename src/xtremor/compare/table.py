@@ -16,7 +16,7 @@ MIXED = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Target:
     """A test set: one language of one task."""
 
     task: str
@@ -40,7 +40,7 @@ class Row:
     """
 
     system: str
-    test: Test
+    test: Target
     seed: str
     score: float
     nested: str = ""
@@ -61,8 +61,8 @@ class ScoreTable:
     """
 
     systems: tuple[str, ...]
-    tests: tuple[Test, ...]
-    scores: Mapping[str, Mapping[str, Mapping[Test, float]]]
+    tests: tuple[Target, ...]
+    scores: Mapping[str, Mapping[str, Mapping[Target, float]]]
     seeded: bool = True
     percent: bool = True
     notes: tuple[str, ...] = field(default=())
@@ -92,7 +92,7 @@ class ScoreTable:
         shares = all(0 <= row.score <= 1 for row in each) and any(0 < row.score < 1 for row in each)
         if not shares:
             _check_scales(each)
-        found: dict[str, dict[str, dict[Test, list[float]]]] = {}
+        found: dict[str, dict[str, dict[Target, list[float]]]] = {}
         for row in each:
             cells = found.setdefault(row.system, {}).setdefault(row.seed, {})
             cells.setdefault(row.test, []).append(row.score * (100 if shares else 1))
@@ -116,7 +116,7 @@ def ordered(seeds: Iterable[str]) -> tuple[str, ...]:
 
 
 def _check(rows: Sequence[Row], seeded: bool) -> None:
-    first: dict[tuple[str, Test, str, str], Row] = {}
+    first: dict[tuple[str, Target, str, str], Row] = {}
     for row in rows:
         if not math.isfinite(row.score):
             raise UserError(f"{row.place}: the score is {row.score}, not a finite number; remove the row or repair it")
@@ -135,7 +135,7 @@ def _check(rows: Sequence[Row], seeded: bool) -> None:
 
 def _check_scales(rows: Sequence[Row]) -> None:
     """Refuse shares beside percentages: 0.63 beside 63 of one test set, or one task of shares beside another."""
-    by_test: dict[Test, list[Row]] = {}
+    by_test: dict[Target, list[Row]] = {}
     for row in rows:
         by_test.setdefault(row.test, []).append(row)
     for each in by_test.values():
@@ -158,7 +158,7 @@ def _refuse_scales(low: Row, high: Row) -> None:
     )
 
 
-def _nested(found: Mapping[str, Mapping[str, Mapping[Test, Sequence[float]]]]) -> list[str]:
+def _nested(found: Mapping[str, Mapping[str, Mapping[Target, Sequence[float]]]]) -> list[str]:
     counts = {
         system: max(len(values) for cells in seeds.values() for values in cells.values())
         for system, seeds in found.items()
