@@ -169,13 +169,14 @@ class _Work:
         test, wanted = main.difference, self.settings
         if test is None or test.p is None:
             return None
-        low, high = (tuple(sd * ratio for sd in test.sds) for ratio in sd_interval(1.0, test.freedom))
-        return Seeds(
-            wanted.effect,
-            *(seeds_needed(wanted.effect, sds, wanted.power, self.alpha) for sds in (test.sds, low, high)),
-            smallest_effect(test.sds, test.runs, wanted.power, self.alpha),
-            seeds_for_equivalence(wanted.margin, test.sds, wanted.power, self.alpha) if wanted.margin else None,
+        # Seeds for the scatter as measured, and at either end of its interval.
+        ratios = (1.0, *sd_interval(1.0, test.freedom))
+        needed, low, high = (
+            seeds_needed(wanted.effect, [sd * ratio for sd in test.sds], wanted.power, self.alpha) for ratio in ratios
         )
+        smallest = smallest_effect(test.sds, test.runs, wanted.power, self.alpha)
+        alike = seeds_for_equivalence(wanted.margin, test.sds, wanted.power, self.alpha) if wanted.margin else None
+        return Seeds(wanted.effect, needed, low, high, smallest, alike)
 
     def shrunk(self, contrast: Contrast) -> dict[str, Shrunk]:
         """Effects of languages shrunk towards each other, task by task."""

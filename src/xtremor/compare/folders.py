@@ -177,7 +177,7 @@ def _items(sources: Sequence[Source], advance: Callable[[], None]) -> tuple[Item
             advance()
         return None, [each.scores for each in sources]
     shared = _Shared(sources[0].metric)
-    scores = []
+    scores: list[Mapping[str, float]] = []
     for each in sources:
         scores.append(shared.add(each))
         advance()

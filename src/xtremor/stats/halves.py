@@ -109,16 +109,17 @@ def _splits(runs: int, most: int, seed: int) -> Iterator[tuple[np.ndarray, np.nd
                 if one[0] < other[0]:
                     yield np.array(one), np.array(other)
         return
-    draw, seen = np.random.default_rng(seed), set()
+    draw = np.random.default_rng(seed)
+    seen: set[tuple[bytes, bytes]] = set()
     while len(seen) < most:
         order = draw.permutation(everyone)
-        one, other = np.sort(order[:half]), np.sort(order[half : 2 * half])
-        if other[0] < one[0]:
-            one, other = other, one
-        key = (tuple(one.tolist()), tuple(other.tolist()))
+        first, second = np.sort(order[:half]), np.sort(order[half : 2 * half])
+        if second[0] < first[0]:
+            first, second = second, first
+        key = first.tobytes(), second.tobytes()
         if key not in seen:
             seen.add(key)
-            yield one, other
+            yield first, second
 
 
 def _rate(test: str, compared: str, results: Sequence[object], alpha: float, languages: float | None) -> Rate:

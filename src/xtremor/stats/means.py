@@ -28,6 +28,7 @@ EXACT = 200_000
 DRAWS = 20_000
 # Spread below this is rounding: the test is undefined there.
 NO_SPREAD = 1e-9
+Values = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Permutation:
 
 
 def paired_t(
-    treatment: Sequence[float], control: Sequence[float], confidence: float = CONFIDENCE
+    treatment: Values, control: Values, confidence: float = CONFIDENCE
 ) -> MeanDifference | None:
     """Student's paired t-test of runs in the same order of seeds; None with fewer than two pairs.
 
@@ -102,7 +103,7 @@ def paired_t(
 
 
 def welch(
-    treatment: Sequence[float], control: Sequence[float], confidence: float = CONFIDENCE
+    treatment: Values, control: Values, confidence: float = CONFIDENCE
 ) -> MeanDifference | None:
     """Welch's t-test (Welch 1947) of runs that are not paired; None where an arm has fewer than two runs.
 
@@ -132,7 +133,7 @@ def freedom(sds: Sequence[float], runs: Sequence[int]) -> float:
 
 
 def permutation(
-    treatment: Sequence[float], control: Sequence[float], paired: bool, seed: int = 0
+    treatment: Values, control: Values, paired: bool, seed: int = 0
 ) -> Permutation | None:
     """Two-sided permutation test on run-level figures; None where there is nothing to rearrange.
 
@@ -233,7 +234,7 @@ def _difference(
     return MeanDifference(effect, error, degrees, effect - half, effect + half, p, paired, sds, runs, confidence)
 
 
-def _checked(values: Sequence[float]) -> np.ndarray:
+def _checked(values: Values) -> np.ndarray:
     found = np.asarray(values, np.float64)
     if found.ndim != 1 or not np.isfinite(found).all():
         raise ValueError(f"expected one finite number a run, got {values}")
