@@ -6,6 +6,7 @@ to this one (sd 0.6); 8 languages; both arms answer the same items. An item is h
 common to both arms. `--effect` adds points to one arm: the figures are then power.
 
     python bench/error_rates.py [--seeds 10] [--items 300,5000] [--studies 2000] [--bootstraps 300] [--effect 0]
+        [--pairs both]
 
 The tests on means are tried on all `--studies`, the bootstraps (400 replicates) on the first `--bootstraps`.
 """
@@ -108,11 +109,12 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--bootstraps", type=int, default=300)
     parser.add_argument("--effect", type=float, default=0.0)
+    parser.add_argument("--pairs", choices=("both", "yes", "no"), default="both", help="whether arms share seeds")
     options = parser.parse_args()
     print(json.dumps(machine(threads=1)))
     for seeds in map(int, options.seeds.split(",")):
         for items in map(int, options.items.split(",")):
-            for paired in (False, True):
+            for paired in {"both": (False, True), "yes": (True,), "no": (False,)}[options.pairs]:
                 started = time.perf_counter()
                 hits: Counter[str] = Counter()
                 tried: Counter[str] = Counter()

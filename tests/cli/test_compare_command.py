@@ -23,14 +23,26 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_text_for_a_person(place: Path, capsys: Captured) -> None:
     assert call(["compare", "scores.csv", "--effect", "0.5", "--margin", "0.5"]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("Over 5 seeds that both arms share, pgd scored higher than plain on the mean over 4 languages")
-    for part in ("by stratum (exploratory", "by language (exploratory", "seeds for 0.5", "LaTeX", r"pgd & 5 & ", "note: English"):
+    assert said.out.startswith(
+        "Over 5 seeds that both arms share, pgd scored higher than plain on the mean over 4 languages"
+    )
+    for part in (
+        "by stratum (exploratory",
+        "by language (exploratory",
+        "seeds for 0.5",
+        "LaTeX",
+        r"pgd & 5 & ",
+        "note: English",
+    ):
         assert part in said.out
     assert "columns: system = system, task = task, language = language, seed = seed, score = score" in said.err
 
 
 def test_json_is_printed_and_written(place: Path, capsys: Captured) -> None:
-    assert call(["compare", "scores.csv", "--json", "-o", "out/found.json", "--languages", "sw,te", "--looks", "5,10"]) == 0
+    assert (
+        call(["compare", "scores.csv", "--json", "-o", "out/found.json", "--languages", "sw,te", "--looks", "5,10"])
+        == 0
+    )
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((place / "out" / "found.json").read_text(encoding="utf-8"))
     contrast = printed["contrasts"][0]

@@ -95,7 +95,9 @@ def test_redrawn_runs_scatter_as_their_standard_error() -> None:
     flat = [np.broadcast_to(each, (20_000, 8)) for each in (one, two)]
     free = redrawn_difference(flat[0], flat[1], paired=False)
     expected = np.sqrt((one.var() + two.var()) / 8)
-    assert free.std() == pytest.approx(expected, rel=0.02) and free.mean() == pytest.approx(one.mean() - two.mean(), abs=0.03)
+    assert free.std() == pytest.approx(expected, rel=0.02) and free.mean() == pytest.approx(
+        one.mean() - two.mean(), abs=0.03
+    )
     pairs = redrawn_difference(flat[0], flat[1], paired=True)
     assert pairs.std() == pytest.approx((one - two).std() / np.sqrt(8), rel=0.02)
     assert np.array_equal(free, redrawn_difference(flat[0], flat[1], paired=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -44,9 +45,9 @@ def test_power_rises_with_effect_and_seeds_and_is_alpha_at_none() -> None:
     assert power(0.0, (1.0, 2.0), 6) == pytest.approx(0.05)
     for sds in ((1.0,), (1.0, 2.5)):
         by_effect = [power(effect, sds, 4) for effect in np.linspace(0, 200, 300)]
-        assert all(b >= a - 1e-6 for a, b in zip(by_effect, by_effect[1:], strict=False)) and by_effect[-1] == 1
+        assert all(b >= a - 1e-6 for a, b in pairwise(by_effect)) and by_effect[-1] == 1
         by_seeds = [power(1.0, sds, n) for n in range(2, 60)]
-        assert all(b > a for a, b in zip(by_seeds, by_seeds[1:], strict=False))
+        assert all(b > a for a, b in pairwise(by_seeds))
         needed = seeds_needed(1.0, sds)
         assert needed is not None
         assert power(1.0, sds, needed) >= 0.8 > power(1.0, sds, needed - 1)
@@ -95,7 +96,7 @@ def test_two_one_sided_tests_equal_scipy() -> None:
     result = equivalence(found, 0.5)
     assert result is not None and result.p == pytest.approx(max(both))
     # The two tests reject exactly where the 90% interval lies within the margin.
-    assert result.shown == (-0.5 < result.low and result.high < 0.5)
+    assert result.shown == (result.low > -0.5 and result.high < 0.5)
 
 
 def test_equivalence_agrees_with_its_interval_and_refuses_no_margin() -> None:

@@ -122,8 +122,8 @@ def _one_seed(comparison: Comparison, main: Effect) -> str:
     )
     return (
         f"Cannot tell {main.treatment} from {main.control} on {estimand(comparison, main.group)}: there is {arms}, "
-        f"and what another seed would give is not known ({_points(comparison, main.effect)} is what was seen). Train two "
-        "seeds or more of every arm, better five."
+        f"and what another seed would give is not known ({_points(comparison, main.effect)} is what was seen). Train "
+        "two seeds or more of every arm, better five."
     )
 
 

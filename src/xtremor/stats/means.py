@@ -83,9 +83,7 @@ class Permutation:
     paired: bool
 
 
-def paired_t(
-    treatment: Values, control: Values, confidence: float = CONFIDENCE
-) -> MeanDifference | None:
+def paired_t(treatment: Values, control: Values, confidence: float = CONFIDENCE) -> MeanDifference | None:
     """Student's paired t-test of runs in the same order of seeds; None with fewer than two pairs.
 
     Raises:
@@ -102,9 +100,7 @@ def paired_t(
     return _difference(float(each.mean()), *found, True, (sd,), (len(each),), confidence)
 
 
-def welch(
-    treatment: Values, control: Values, confidence: float = CONFIDENCE
-) -> MeanDifference | None:
+def welch(treatment: Values, control: Values, confidence: float = CONFIDENCE) -> MeanDifference | None:
     """Welch's t-test (Welch 1947) of runs that are not paired; None where an arm has fewer than two runs.
 
     Raises:
@@ -132,9 +128,7 @@ def freedom(sds: Sequence[float], runs: Sequence[int]) -> float:
     return sum(parts) ** 2 / sum(part * part / (n - 1) for part, n in zip(parts, runs, strict=True))
 
 
-def permutation(
-    treatment: Values, control: Values, paired: bool, seed: int = 0
-) -> Permutation | None:
+def permutation(treatment: Values, control: Values, paired: bool, seed: int = 0) -> Permutation | None:
     """Two-sided permutation test on run-level figures; None where there is nothing to rearrange.
 
     Paired: the sign of each difference is flipped, statistic |mean difference|. Otherwise runs are dealt anew to
