@@ -108,7 +108,7 @@ def test_equivalence_is_said_with_its_margin() -> None:
 @pytest.mark.parametrize(
     ("gains", "message"),
     [
-        ({"plain": [0.0], "pgd": [2.0]}, "tell pgd from plain on the mean over 2 languages of panx: there is one run of"),
+        ({"plain": [0.0], "pgd": [2.0]}, "tell pgd from plain on the mean over 2 languages of panx: there is one run"),
         ({"plain": [0.0], "pgd": [2.0, 2.1]}, "one run of plain, and what another seed would give is not known (+2.05"),
         ({"plain": [0.0, 1.0], "pgd": [2.0, 3.0]}, "Every run gives the same difference between pgd and plain"),
     ],

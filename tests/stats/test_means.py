@@ -101,6 +101,17 @@ def test_drawn_rearrangements_agree_with_enumerated_ones(monkeypatch: pytest.Mon
         assert drawn == permutation(one, two, paired)
 
 
+@pytest.mark.parametrize("paired", [False, True])
+def test_identical_arms_are_called_different_five_times_in_a_hundred(paired: bool) -> None:
+    draw = np.random.default_rng(9)
+    hits = np.zeros(2)
+    for _ in range(1500):
+        one, two = draw.normal(60, 0.45, (2, 8)) + paired * draw.normal(0, 0.45, 8)
+        results = ((paired_t if paired else welch)(one, two), permutation(one, two, paired))
+        hits += [found is not None and found.p is not None and found.p <= 0.05 for found in results]
+    assert ((hits / 1500 > 0.03) & (hits / 1500 < 0.07)).all()
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(POINTS, min_size=3, max_size=6), st.lists(POINTS, min_size=3, max_size=6), POINTS, st.randoms())
 def test_order_does_not_matter_and_shifts_move_the_effect_alone(
