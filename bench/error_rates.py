@@ -24,7 +24,16 @@ from scipy import special
 
 from xtremor.machine import machine
 from xtremor.scoring.registry import scorer
-from xtremor.stats import cell, fixed_difference, paired_t, permutation, redrawn_difference, resample_items, welch
+from xtremor.stats import (
+    cell,
+    crossed_difference,
+    fixed_difference,
+    paired_t,
+    permutation,
+    redrawn_difference,
+    resample_items,
+    welch,
+)
 from xtremor.stats.hierarchical import interval
 
 SEED_SD, LANGUAGE_SD, LANGUAGES = 0.4, 0.6, 8
@@ -91,12 +100,14 @@ def bootstraps(study: Study, seed: int) -> dict[str, bool]:
     scores = np.mean(list(resample_items(cells, REPLICATES, seed).values()), axis=0)
     control, treatment = scores[:, :seeds], scores[:, seeds:]
     redrawn = redrawn_difference(treatment, control, study.paired, seed)
+    seen = 100 * study.right.mean(3).mean(2)
+    crossed = crossed_difference(treatment, control, (seen[1], seen[0]), study.paired, seed)
     runs = (seeds,) if study.paired else (seeds, seeds)
     found = {
         "bootstrap over items, one seed (customary)": interval(fixed_difference(treatment[:, :1], control[:, :1]), 0),
         "bootstrap over items, mean of seeds (customary)": interval(fixed_difference(treatment, control), 0),
-        "bootstrap over seeds and items, percentile": interval(redrawn, 0),
-        "bootstrap over seeds and items, expanded (ours)": interval(redrawn, 0, runs=runs),
+        "bootstrap over seeds and items, both resampled": interval(redrawn, 0),
+        "bootstrap over seeds and items, noise once (ours)": interval(crossed, 0, runs=runs),
     }
     return {name: each.low > 0 or each.high < 0 for name, each in found.items()}
 

@@ -18,7 +18,7 @@ from xtremor.compare.settings import CompareSettings
 from xtremor.compare.table import Target, restrict
 from xtremor.errors import UserError
 from xtremor.scoring.predictions import read_predictions, write_predictions
-from xtremor.stats import redrawn_difference, resample_items
+from xtremor.stats import crossed_difference, resample_items
 from xtremor.stats.hierarchical import interval
 
 
@@ -53,7 +53,8 @@ def test_the_bootstrap_of_a_comparison_is_that_of_its_cells(runs: Path) -> None:
         [next(i for i, key in enumerate(items.runs) if (key.system, key.seed) == (name, seed)) for seed in "12345"]
         for name in (main.treatment, main.control)
     ]
-    expected = interval(redrawn_difference(mean[:, sides[0]], mean[:, sides[1]], True, 3), main.effect, runs=(5,))
+    seen = np.array(main.values[0]), np.array(main.values[1])
+    expected = interval(crossed_difference(mean[:, sides[0]], mean[:, sides[1]], seen, True, 3), main.effect, runs=(5,))
     assert (main.bootstrap.low, main.bootstrap.high) == pytest.approx((expected.low, expected.high), abs=1e-3)
     # With seeds fixed the interval is narrower: it does not see their scatter.
     assert main.customary.high - main.customary.low < main.bootstrap.high - main.bootstrap.low

@@ -15,6 +15,7 @@ from xtremor.stats.halves import split_half
 from xtremor.stats.hierarchical import (
     Cell,
     cell,
+    crossed_difference,
     fixed_difference,
     interval,
     p_value,
@@ -132,6 +133,41 @@ def test_error_rates_of_ten_seeds(paired: bool) -> None:
             hits[name] += one.low > 0 or one.high < 0
     assert 0.025 <= hits["expanded"] / 600 <= 0.085
     assert hits["percentile"] > hits["expanded"]
+
+
+def items_of_two_arms(draw: np.random.Generator, taste: float, runs: int, seed_sd: float) -> np.ndarray:
+    """(arms, runs, 200 items): scores with noise 1 on every item; ``taste`` is what an arm makes of an item."""
+    shape = (2, runs, 200)
+    arm, run = draw.normal(0, taste, (2, 1, 200)), draw.normal(0, seed_sd, (2, runs, 1))
+    return draw.normal(0, 1, (1, 1, 200)) + arm + run + draw.normal(0, 1, shape)
+
+
+def both_ways(scores: np.ndarray, seed: int, paired: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Replicates of the difference: both levels resampled, and noise counted once."""
+    counts = np.random.default_rng(seed).multinomial(200, np.full(200, 1 / 200), 400) / 200
+    drawn = [counts @ arm.T for arm in scores]
+    seen = scores[0].mean(1), scores[1].mean(1)
+    return redrawn_difference(*drawn, paired, seed), crossed_difference(*drawn, seen, paired, seed)
+
+
+@pytest.mark.parametrize(("taste", "seed_sd", "paired"), [(0.0, 0.0, False), (0.0, 0.1, True), (1.0, 0.05, False)])
+def test_chance_on_items_is_counted_once(taste: float, seed_sd: float, paired: bool) -> None:
+    draw = np.random.default_rng(8)
+    runs, hits, variances, found = 10, 0, [], []
+    for study in range(250):
+        scores = items_of_two_arms(draw, taste, runs, seed_sd)
+        both, once = both_ways(scores, study, paired)
+        variances.append((both.var(), once.var()))
+        found.append(scores[0].mean() - scores[1].mean())
+        each = interval(once, 0.0, runs=(runs,) if paired else (runs, runs))
+        hits += each.low > 0 or each.high < 0
+    # Runs' scatter and their noise on items over runs x items, an arm's taste over items; two arms.
+    truth = 2 * (seed_sd**2 / runs + 1 / runs / 200 + taste**2 / 200)
+    assert np.mean([once for _, once in variances]) == pytest.approx(truth, rel=0.15)
+    assert np.var(found) == pytest.approx(truth, rel=0.25)
+    assert 0.02 <= hits / 250 <= 0.09
+    if not seed_sd:
+        assert np.mean([both for both, _ in variances]) > 2.5 * truth
 
 
 def test_cells_that_do_not_fit_are_refused() -> None:

@@ -13,7 +13,7 @@ from xtremor.compare.resampled import Resampled
 from xtremor.compare.table import ordered
 from xtremor.errors import UserError
 from xtremor.stats.corrections import benjamini_hochberg
-from xtremor.stats.hierarchical import FEW, fixed_difference, interval, p_value, redrawn_difference
+from xtremor.stats.hierarchical import FEW, crossed_difference, fixed_difference, interval, p_value
 from xtremor.stats.intervals import holm
 from xtremor.stats.means import MeanDifference, Permutation, paired_t, permutation, welch
 from xtremor.stats.tost import Equivalence, equivalence
@@ -162,7 +162,8 @@ def measure(
     if min(map(len, columns)) < FEW:
         return replace(found, customary=customary)
     runs = difference.runs if difference else ()
-    both = _redrawn(redrawn_difference(drawn[0], drawn[1], pairing.paired, seed), found.effect, runs)
+    crossed = crossed_difference(drawn[0], drawn[1], (values[0], values[1]), pairing.paired, seed)
+    both = _redrawn(crossed, found.effect, runs)
     return replace(found, bootstrap=both, customary=customary)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from xtremor.compare.balance import Balanced
 from xtremor.compare.folders import Items
-from xtremor.stats.hierarchical import resample_items
+from xtremor.stats.hierarchical import own_noise, resample_items
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,7 @@ class Resampled:
         """Two standard deviations over redrawn items: of a run's score in one language around the mean of the runs, and
         of a run's mean over all of ``members``."""
         scores = self.scores[system][:, :, members].astype(np.float64)
-        runs = scores.shape[1]
-        around = scores - scores.mean(1, keepdims=True)
-        own = float(np.nanvar(around, axis=0, ddof=1).mean()) * runs / max(runs - 1, 1)
+        own = float(np.mean([own_noise(scores[:, :, place]) for place in range(scores.shape[2])]))
         whole = float(np.nanvar(scores.mean(2), axis=0, ddof=1).mean())
         return float(np.sqrt(own)), float(np.sqrt(whole))
 

@@ -6,7 +6,7 @@ What one imports from here:
 * corrections: `holm`, `benjamini_hochberg`, and `levels` of interim looks;
 * planning: `power`, `seeds_needed`, `smallest_effect`, `power_of_equivalence`, `seeds_for_equivalence`;
 * scatter: `components` of variance, `t_interval`, `shrink`;
-* resampling: `cell`, `resample_items`, `redrawn_difference`, `fixed_difference`, `split_half`;
+* resampling: `cell`, `resample_items`, `crossed_difference`, `fixed_difference`, `split_half`;
 * `mixed_model` (extra ``stats``).
 
 Which of them when: docs/statistics.md. For whole score tables use `xtremor.compare.comparison.compare`.
@@ -14,7 +14,7 @@ Which of them when: docs/statistics.md. For whole score tables use `xtremor.comp
 
 from xtremor.stats.corrections import benjamini_hochberg
 from xtremor.stats.halves import split_half
-from xtremor.stats.hierarchical import cell, fixed_difference, redrawn_difference, resample_items
+from xtremor.stats.hierarchical import cell, crossed_difference, fixed_difference, redrawn_difference, resample_items
 from xtremor.stats.intervals import holm, t_interval
 from xtremor.stats.means import paired_t, permutation, welch
 from xtremor.stats.mixed import mixed_model
@@ -28,6 +28,7 @@ __all__ = [
     "benjamini_hochberg",
     "cell",
     "components",
+    "crossed_difference",
     "equivalence",
     "fixed_difference",
     "holm",

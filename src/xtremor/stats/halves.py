@@ -17,7 +17,7 @@ from itertools import combinations
 
 import numpy as np
 
-from xtremor.stats.hierarchical import fixed_difference, interval, redrawn_difference
+from xtremor.stats.hierarchical import crossed_difference, fixed_difference, interval
 from xtremor.stats.means import permutation, welch
 
 SPLITS = 1000
@@ -84,7 +84,7 @@ def split_half(
         return found
     whole = redrawn.astype(np.float64) @ share
     singles = [(np.array([a]), np.array([b])) for a, b in combinations(range(runs), 2)]
-    drawn = [redrawn_difference(whole[:, a], whole[:, b], False, seed) for a, b in halves]
+    drawn = [crossed_difference(whole[:, a], whole[:, b], (mean[a], mean[b]), False, seed) for a, b in halves]
     both = [_excludes(values, alpha, (runs // 2, runs // 2)) for values in drawn]
     found.append(Rate("bootstrap over seeds and items", half, float(np.mean(both)), None, len(halves)))
     for what, pairs in ((half, halves), ("single runs", singles)):
