@@ -17,7 +17,7 @@ to be shown beside the others.
 
 With n runs an arm the spread between resampled runs comes out too small by sqrt((n - 1) / n), and its quantiles are the
 normal's: with three runs one percentile interval in ten misses. `interval` and `p_value` given the numbers of runs
-widen the percentiles accordingly (the expanded percentile interval, Hesterberg 2015, arXiv 1411.5279, section 3.4).
+widen the percentiles accordingly (the expanded percentile interval, Hesterberg 2015, arXiv 1411.5279).
 Below `FEW` runs too few values are drawn from, and the t-intervals are to be preferred.
 """
 

@@ -4,7 +4,7 @@ With forty languages and five seeds the largest observed gain is mostly luck. Th
 theta[l] ~ N(mu, tau^2), observed with an error of its own, y[l] ~ N(theta[l], v[l]), besides what the seeds did to
 all languages alike, which moves mu and no language against another. tau^2 is what the effects scatter beyond their
 errors (DerSimonian and Laird 1986), each effect moves to the mean by the share v / (v + tau^2), and the interval
-allows for that share being estimated (Morris 1983, equation 4.2, first order).
+allows for that share being estimated (Morris 1983, first order).
 
 `moderated` steadies the error variances, which from few seeds are poor themselves, by each other (Smyth 2004).
 """
@@ -94,7 +94,7 @@ def own_variances(table: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def moderated(variances: np.ndarray, freedom: float) -> np.ndarray:
-    """Variances moved towards a common one, more so the fewer degrees of freedom they have (Smyth 2004, section 6.2).
+    """Variances moved towards a common one, more so the fewer degrees of freedom they have (Smyth 2004).
 
     The prior's strength comes from how unlike their logarithms are. A variance of 0 takes part as a hundredth of the
     median, so that one constant language does not decide it. All zero: returned as they are.
