@@ -169,6 +169,19 @@ COMMANDS = {
         For example: `xtremor bench --quick`, or `xtremor bench --data DIR --output results`
         """,
     ),
+    "compare": (
+        "xtremor.cli.compare:compare",
+        """Say whether one system is better than another beyond seed noise, from any table of scores.
+
+        PATHS is a table with a row a score (columns for system, task, language, seed, score; or one column a language;
+        .csv, .tsv, .jsonl, .parquet), or evaluated runs. Prints a sentence for the paper, effects with intervals and
+        tests on average, by stratum and by language, how many seeds it would take, and a row of LaTeX. `--split-half`
+        splits the runs of one system in two at random and counts false findings.
+
+        For example: `xtremor compare scores.csv --baseline plain --effect 0.5 --margin 0.5`, or
+        `xtremor compare runs --contrasts freelb-2:noise-k2,freelb-2:plain`
+        """,
+    ),
     "tasks": (
         "xtremor.cli.listings:tasks",
         """List the tasks, or show one task's card.

@@ -35,8 +35,8 @@ def score(
 
     settings = ScoreSettings(
         benchmark=benchmark,
-        tasks=_names("--tasks", tasks),
-        languages=_names("--languages", languages),
+        tasks=names_between_commas("--tasks", tasks),
+        languages=names_between_commas("--languages", languages),
         split=split,
         replicates=replicates,
         seed=seed,
@@ -54,7 +54,7 @@ def score(
     print(told if json_ else text(scores))
 
 
-def _names(option: str, value: str | None) -> tuple[str, ...] | None:
+def names_between_commas(option: str, value: str | None) -> tuple[str, ...] | None:
     """The names between commas, or None for all."""
     if value is None:
         return None

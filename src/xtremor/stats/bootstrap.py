@@ -166,7 +166,7 @@ def generator_of(seed: int, stream: str, languages: Sequence[str]) -> np.random.
 def _component(
     samples: Mapping[str, Sample], figures: Figures, replicates: int, generator: np.random.Generator
 ) -> dict[str, dict[str, Distribution]]:
-    union = sorted(set().union(*(sample.clusters for sample in samples.values())), key=_order)
+    union = sorted(set().union(*(sample.clusters for sample in samples.values())), key=order)
     places = {cluster: place for place, cluster in enumerate(union)}
     totals = {code: _totals(code, sample, places) for code, sample in samples.items()}
     sums: dict[str, list[np.ndarray]] = {code: [] for code in samples}
@@ -194,6 +194,6 @@ def _totals(code: str, sample: Sample, places: Mapping[Hashable, int]) -> tuple[
     return rows, np.column_stack([np.bincount(inverse, column, len(rows)) for column in columns])
 
 
-def _order(cluster: Hashable) -> tuple[str, str]:
+def order(cluster: Hashable) -> tuple[str, str]:
     # Ids of mixed types can be sorted too; equal text of different types is told apart.
     return str(cluster), type(cluster).__name__

@@ -62,7 +62,7 @@ def _scores(block: Mapping[str, Any]) -> list[str]:
     rows.append(row(f"average over {len(cells)} of {len(cells) + len(block['lacking'])}", whole, ""))
     if part and part["languages"] < whole["languages"]:
         rows.append(row("without English", part, ""))
-    return _aligned(rows, {0})
+    return aligned(rows, {0})
 
 
 def _strata(block: Mapping[str, Any]) -> list[str]:
@@ -72,7 +72,7 @@ def _strata(block: Mapping[str, Any]) -> list[str]:
             score, interval = f"{cell['score']:.2f}", _interval(cell["interval"])
             name = "" if number else stratum.replace("_", " ")
             rows.append([name, value, score, interval, str(cell["languages"]), f"{cell['items']:,}"])
-    return _aligned(rows, {0, 1}) if len(rows) > 1 else []
+    return aligned(rows, {0, 1}) if len(rows) > 1 else []
 
 
 def _means(scores: Mapping[str, Any]) -> list[str]:
@@ -88,7 +88,7 @@ def _means(scores: Mapping[str, Any]) -> list[str]:
             lacks = [f"there is no {', '.join(each['missing'])}"] if each["missing"] else []
             lacks += [f"languages are missing in {', '.join(each['incomplete'])}"] if each["incomplete"] else []
             rows.append([name, "none", "", "; ".join(lacks)])
-    return _aligned(rows, {0, 3})
+    return aligned(rows, {0, 3})
 
 
 def _name(figure: str) -> str:
@@ -99,7 +99,7 @@ def _interval(found: Sequence[float] | None) -> str:
     return f"{found[0]:.2f} to {found[1]:.2f}" if found else ""
 
 
-def _aligned(rows: Sequence[Sequence[str]], left: set[int]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], left: set[int]) -> list[str]:
     """Columns side by side: those of ``left`` to the left, numbers to the right, empty ones left out."""
     body = rows[1:] if len(rows) > 1 else rows
     kept = [column for column in range(len(rows[0])) if any(row[column] for row in body)]
