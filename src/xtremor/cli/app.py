@@ -95,6 +95,19 @@ COMMANDS = {
         `xtremor attack runs/plain runs/pgd --limit 300 --radii 0.01,0.03,0.1 --output attack`
         """,
     ),
+    "align": (
+        "xtremor.cli.align:align",
+        """Measure how far translations lie from English at every layer, and how much of that a trained model bears.
+
+        From parallel rows: distance relative to unrelated rows, retrieval, CKA, anisotropy. Of runs on classification
+        also the smallest perturbation that changes an answer, along the translation and along an attack, and whether
+        answers are kept where the translation lies within it. Writes align.json, displacement.parquet,
+        stability.parquet, align.html and charts. Interrupted, the same command goes on.
+
+        For example: `xtremor align --task tatoeba --data DIR --languages de,sw --output align`, or
+        `xtremor align runs/plain runs/freelb --task xnli --data DIR --limit 300 --output align`
+        """,
+    ),
     "predict": (
         "xtremor.cli.predict:predict",
         """Label the rows of a file with a trained run, or with any Hugging Face text classifier.
