@@ -93,7 +93,9 @@ class Data:
 
     def digest(self) -> str:
         """Over all rows."""
-        return hashlib.sha256("".join(f"{each.language}{each.digest()}" for each in self.languages).encode()).hexdigest()
+        return hashlib.sha256(
+            "".join(f"{each.language}{each.digest()}" for each in self.languages).encode()
+        ).hexdigest()
 
 
 def align(
@@ -178,9 +180,7 @@ def _cell(output: Path, subject: Subject, rows: ParallelRows, suffix: str, what:
 
 def _plain(figures: dict[str, Any]) -> dict[str, Any]:
     """NaN as None, which JSON has a word for."""
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()
-    }
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()}
 
 
 def _rows_table(subject: Subject, rows: ParallelRows, found: Any) -> pl.DataFrame:
@@ -210,9 +210,7 @@ def _rows_table(subject: Subject, rows: ParallelRows, found: Any) -> pl.DataFram
     return pl.concat(tables)
 
 
-def _stabilities(
-    measured: Sequence[Subject], data: Data, settings: AlignSettings, output: Path
-) -> dict[str, str]:
+def _stabilities(measured: Sequence[Subject], data: Data, settings: AlignSettings, output: Path) -> dict[str, str]:
     """Make the cells of stability that are missing; return why subjects have none."""
     silent: dict[str, str] = {}
     for subject in measured:
@@ -242,6 +240,7 @@ def _stability(
 
     radii = Radii.of(subject, languages[0].english[0], settings)
     for rows in languages:
+
         def told(share: float, note: str = f"{subject.name} {rows.language}", count: int = len(rows)) -> None:
             progress.advance(share * count, note)
 
@@ -314,7 +313,9 @@ def _joined(
                 cells.append({**where, **coverage.figures(part, data.name), "passes": passes[str(number)]})
                 before = first.setdefault((rows.language, number), part)
                 if before is not part and before["row"].equals(part["row"]):
-                    changes.append({**where, "since": answering[0].name, **coverage.difference(part, before, data.name)})
+                    changes.append(
+                        {**where, "since": answering[0].name, **coverage.difference(part, before, data.name)}
+                    )
     if tables:
         with atomic_file(output / STABILITY) as temporary:
             pl.concat(tables).write_parquet(temporary)

@@ -1,4 +1,4 @@
-"""Displacement against stability, row by row: does a translation that lands within the stable radius keep the answer?"""
+"""Displacement against stability, row by row: is the answer kept where the translation lies within the radius?"""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ def figures(table: pl.DataFrame, stream: str) -> dict[str, Any]:
         if name != "guess":
             found |= {f"{name}_low": _number(interval.low), f"{name}_high": _number(interval.high)}
     found["table"] = dict(
-        zip(("both", "covered_only", "kept_only", "neither"), statistics(table).sum(0).astype(int).tolist(), strict=True)
+        zip(
+            ("both", "covered_only", "kept_only", "neither"), statistics(table).sum(0).astype(int).tolist(), strict=True
+        )
     )
     found["covered_by_attack"] = 100 * float(table["covered_by_attack"].mean())  # type: ignore[arg-type]
     found["kept_at_random"] = 100 * float(table["kept_at_random"].mean())  # type: ignore[arg-type]
@@ -134,7 +136,9 @@ def figures(table: pl.DataFrame, stream: str) -> dict[str, Any]:
         found[radius] = _median(table[radius])
         found[f"{radius}_censored"] = 100 * table[radius].null_count() / table.height
     # The attack should find what the translation finds, or less.
-    ahead = table["radius_attack"].fill_null(np.inf).to_numpy() <= table["radius_translation"].fill_null(np.inf).to_numpy()
+    ahead = (
+        table["radius_attack"].fill_null(np.inf).to_numpy() <= table["radius_translation"].fill_null(np.inf).to_numpy()
+    )
     found["attack_is_shorter"] = 100 * float(ahead.mean())
     found["scale"] = float(table["scale"][0])
     return found

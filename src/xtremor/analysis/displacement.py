@@ -154,8 +154,10 @@ def _stream(
         held, at = held[end - at :], end
 
 
-def _found(rows: ParallelRows, numbers: np.ndarray, english: np.ndarray, other: np.ndarray) -> list[tuple[float, float]]:
-    """Layer by layer, percent of rows found: the translation -> its original, and the other way. Equal texts are right."""
+def _found(
+    rows: ParallelRows, numbers: np.ndarray, english: np.ndarray, other: np.ndarray
+) -> list[tuple[float, float]]:
+    """Layer by layer, percent of rows found: of translations their originals, and the other way; equal texts are right."""
     originals = [rows.english[row].texts for row in numbers]
     translations = [rows.other[row].texts for row in numbers]
     found = []

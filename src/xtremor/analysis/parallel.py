@@ -103,7 +103,9 @@ def _retrieved(source: RetrievalSource, split: str, code: str) -> ParallelRows:
     english, other = [], []
     for query in sorted(source.examples(split, code), key=lambda each: each.row):
         if not query.gold:
-            raise UserError(f"{query.file}: the translations of its rows are not known; use the unsorted original files")
+            raise UserError(
+                f"{query.file}: the translations of its rows are not known; use the unsorted original files"
+            )
         english.append(query)
         other.append(candidates[query.gold[0]])
     texts = [((one.text,), (two.text,)) for one, two in zip(english, other, strict=True)]

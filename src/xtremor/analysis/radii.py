@@ -1,17 +1,17 @@
-"""The stability of one run: radii of English rows along their translations, along an attack, and what becomes of them."""
+"""The stability of one run: radii of English rows along their translations and along an attack."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xtremor.analysis.coverage import Lengths, table_of
 from xtremor.analysis.crossing import BISECTIONS, GRID
 from xtremor.analysis.parallel import ParallelRows
-from xtremor.analysis.stability import ATTACK_GRID, Answering, Read, random_shifts
+from xtremor.analysis.stability import ATTACK_GRID, Answering, Read, default_layers, random_shifts
 from xtremor.analysis.subjects import Subject, load_answering
 from xtremor.analysis.unrelated import order
 from xtremor.tasks.base import TextExample
@@ -59,12 +59,9 @@ class Radii:
         """
         import torch
 
-        from xtremor.evaluation.embedder import layers_of
-
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model, tokenizer, labels, card = load_answering(subject, device)
-        depth = layers_of(model)
-        layers = settings.layers if settings.layers is not None else tuple(sorted({0, depth // 2, depth}))
+        layers = settings.layers if settings.layers is not None else default_layers(model)
         assert subject.record is not None
         length = min(settings.max_length, subject.record["training"]["max_length"])
         pooling = settings.pooling or "mean"
@@ -136,8 +133,3 @@ class Radii:
         radius = np.full(len(lengths), np.inf)
         radius[~found.censored] = found.high[~found.censored] * lengths[~found.censored]
         return radius
-
-
-def described(passes: dict[str, Any]) -> str:
-    """``12.3 forward passes a row``."""
-    return f"{passes['forward']:.1f} forward passes a row"

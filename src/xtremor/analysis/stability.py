@@ -28,6 +28,7 @@ from xtremor.evaluation.attack.categories import open_items
 from xtremor.evaluation.attack.items import Batch, Items
 from xtremor.evaluation.embedder import layers_of
 from xtremor.robust.depth import first
+from xtremor.robust.site import embedding_block
 from xtremor.robust.sited import SitedModel
 from xtremor.tasks.base import TaskCard, TextExample
 from xtremor.tasks.losses import margins
@@ -113,8 +114,16 @@ class Answering:
         self.sited: dict[int, SitedModel] = {}
         for layer in layers:
             if layer > depth:
-                raise UserError(f"--stability-layers: this encoder has layers 0 (the embeddings) to {depth}, not {layer}")
-            self.sited[layer] = SitedModel(model, Place(layer, depth), lambda: (batch.view.segments, call))
+                raise UserError(
+                    f"--stability-layers: this encoder has layers 0 (the embeddings) to {depth}, not {layer}"
+                )
+            try:
+                self.sited[layer] = SitedModel(model, Place(layer, depth), lambda: (batch.view.segments, call))
+            except UserError as error:
+                raise UserError(
+                    f"--stability-layers: layer {layer} of this encoder cannot be shifted apart from the others; name "
+                    "other layers, or --no-stability"
+                ) from error
 
     def items(self, rows: Sequence[TextExample], answers: Sequence[str] | None) -> Items:
         """Rows as a batch is made of; their targets are ``answers``, or anything."""
@@ -179,22 +188,21 @@ class Answering:
             told: the numbers of rows that are done.
         """
         items = self.items(rows, answers)
-        low, high = np.zeros(len(rows)), np.zeros(len(rows))
-
-        def part(numbers: np.ndarray, search: Callable[[Changed], Crossing]) -> None:
-            found = search(self._changed(layer, items, numbers, answers, shifts))
-            low[numbers], high[numbers] = found.low, found.high
-
+        low, high = np.zeros(len(rows)), np.full(len(rows), np.inf)
         for numbers in items.batches(np.arange(len(rows)), TOKEN_BUDGET):
-            part(numbers, lambda changed, count=len(numbers): on_grid(changed, count, grid))  # type: ignore[misc]
+            found = on_grid(self._changed(layer, items, numbers, answers, shifts), len(numbers), grid)
+            low[numbers], high[numbers] = found.low, found.high
             self._tell(told, numbers)
         # Rows that crossed are put together anew: the others need no bisection.
         for numbers in items.batches(np.flatnonzero(np.isfinite(high)), TOKEN_BUDGET):
-            seen = Crossing(low[numbers], high[numbers])
-            part(numbers, lambda changed, seen=seen: bisected(changed, seen, steps))  # type: ignore[misc]
+            changed = self._changed(layer, items, numbers, answers, shifts)
+            found = bisected(changed, Crossing(low[numbers], high[numbers]), steps)
+            low[numbers], high[numbers] = found.low, found.high
         return Crossing(low, high)
 
-    def kept_at(self, layer: int, rows: Sequence[TextExample], answers: Sequence[str], shifts: np.ndarray) -> np.ndarray:
+    def kept_at(
+        self, layer: int, rows: Sequence[TextExample], answers: Sequence[str], shifts: np.ndarray
+    ) -> np.ndarray:
         """(N,) bool: whether rows keep their answers under shifts (N, H)."""
         found = self.along(layer, rows, answers, shifts, (1.0,), 0)
         return found.censored
@@ -278,6 +286,16 @@ class Answering:
     def _tell(told: Callable[[int], None] | None, numbers: np.ndarray) -> None:
         if told is not None:
             told(len(numbers))
+
+
+def default_layers(model: nn.Module) -> tuple[int, ...]:
+    """The embeddings (where they are one block that can be shifted), the middle layer and the last."""
+    depth = layers_of(model)
+    try:
+        embedding_block(model)
+    except UserError:
+        return tuple(sorted({max(1, depth // 2), depth}))
+    return tuple(sorted({0, depth // 2, depth}))
 
 
 def random_shifts(rows: Sequence[TextExample], lengths: np.ndarray, width: int, seed: int) -> np.ndarray:

@@ -55,7 +55,9 @@ def align(
     ] = False,
     stability_layers: Annotated[
         str | None,
-        Parameter(group=RADII, help="Layers whose tokens are shifted, between commas (default: 0, the middle, the last)."),
+        Parameter(
+            group=RADII, help="Layers whose tokens are shifted, between commas (default: 0, the middle, the last)."
+        ),
     ] = None,
     seed: Annotated[int, Parameter(help="Of the unrelated rows and of random directions.")] = 0,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
@@ -90,7 +92,9 @@ def _layers(text: str | None) -> tuple[int, ...] | None:
         return None
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words or not all(word.isdecimal() for word in words):
-        raise UserError(f"--stability-layers {text}: write numbers from 0, the embeddings, between commas, such as 0,6,12")
+        raise UserError(
+            f"--stability-layers {text}: write numbers from 0, the embeddings, between commas, such as 0,6,12"
+        )
     return tuple(sorted({int(word) for word in words}))
 
 
@@ -130,6 +134,8 @@ def _data(
 
 def _rows(result: dict[str, Any]) -> list[dict[str, Any]]:
     """The last layer of every language, and the one at which translations lie nearest."""
+    from xtremor.report.analysis.align import figure
+
     found = []
     for subject in result["subjects"]:
         for language in result["languages"]:
@@ -143,10 +149,10 @@ def _rows(result: dict[str, Any]) -> list[dict[str, Any]]:
                     "rows": last["rows"],
                     "layer": last["layer"],
                     "relative distance": f"{last['relative']:.3f}",
-                    "SE": _figure(last["relative_se"], 3),
+                    "SE": figure(last["relative_se"], 3),
                     "to English": f"{last['to_english']:.1f}",
                     "from English": f"{last['from_english']:.1f}",
-                    "CKA": _figure(last["cka"], 2),
+                    "CKA": figure(last["cka"], 2),
                     "anisotropy": f"{last['anisotropy']:.2f}",
                     "nearest layer": f"{best['layer']} ({best['relative']:.3f})",
                 }
@@ -155,23 +161,21 @@ def _rows(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _stability_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
+    from xtremor.report.analysis.align import figure, interval
+
     return [
         {
             "run": cell["subject"],
             "language": cell["language"],
             "layer": cell["layer"],
             "displacement": f"{cell['displacement']:.3f}",
-            "attack radius": _figure(cell["radius_attack"], 3),
-            "coverage": f"{cell['coverage']:.1f} ({_figure(cell['coverage_low'], 0)} to {_figure(cell['coverage_high'], 0)})",
+            "attack radius": figure(cell["radius_attack"], 3),
+            "coverage": interval(cell, "coverage"),
             "kept": f"{cell['kept']:.1f}",
             "coverage is right": f"{cell['coverage_right']:.1f}",
             "guess": f"{cell['guess']:.1f}",
-            "phi": _figure(cell["phi"], 2),
-            "accuracy": _figure(cell["accuracy"], 1),
+            "phi": figure(cell["phi"], 2),
+            "accuracy": figure(cell["accuracy"], 1),
         }
         for cell in result["stability"]
     ]
-
-
-def _figure(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"

@@ -121,9 +121,9 @@ def _stability(result: dict[str, Any]) -> Section:
     ]
     text = (
         "Lengths relative to the mean distance of unrelated English rows at the layer. Coverage: percent of rows whose "
-        "answer holds along the whole way to the translation's vector. Within the attack radius: rows whose displacement "
-        "is shorter than the shortest change that an attack found. Kept at random: rows that keep their answer when "
-        "shifted as far in a random direction, what length alone does."
+        "answer holds along the whole way to the translation's vector. Within the attack radius: rows whose "
+        "displacement is shorter than the shortest change that an attack found. Kept at random: rows that keep their "
+        "answer when shifted as far in a random direction, what length alone does."
     )
     return Section("coverage", "Stability and coverage", [text], _coverage_chart(result), "Percent", rows)
 
