@@ -157,7 +157,7 @@ def _stream(
 def _found(
     rows: ParallelRows, numbers: np.ndarray, english: np.ndarray, other: np.ndarray
 ) -> list[tuple[float, float]]:
-    """Layer by layer, percent of rows found: of translations their originals, and the other way; equal texts are right."""
+    """Layer by layer, percent found: of translations their originals, and the other way; equal texts are right."""
     originals = [rows.english[row].texts for row in numbers]
     translations = [rows.other[row].texts for row in numbers]
     found = []

@@ -108,6 +108,18 @@ COMMANDS = {
         `xtremor align runs/plain runs/freelb --task xnli --data DIR --limit 300 --output align`
         """,
     ),
+    "select": (
+        "xtremor.cli.select:select",
+        """Choose source languages to label: by distance, beside random sets and English alone, at equal total rows.
+
+        Distances from family and script, from URIEL's features (extra `languages`), and from an encoder's own space on
+        unlabelled text. With real scores (--scores) every distance is checked: leave-one-language-out and Mantel's
+        permutation test. Writes select.json, select.html and a chart.
+
+        For example: `xtremor select --task panx --k 1,2,4 --rows 2000 --output select`, or
+        `xtremor select --task panx --data DIR --scores transfer.csv --output select`
+        """,
+    ),
     "predict": (
         "xtremor.cli.predict:predict",
         """Label the rows of a file with a trained run, or with any Hugging Face text classifier.
