@@ -91,8 +91,8 @@ def _read(path: Path, codes: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Names of features, and (languages, F) means over sources."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            names, languages, data = ([str(each) for each in file[key]] if key != "data" else file[key]
-                                      for key in ("feats", "langs", "data"))  # fmt: skip
+            data: np.ndarray = file["data"]
+            names, languages = ([str(each) for each in file[key]] for key in ("feats", "langs"))
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path} cannot be read as a file of URIEL ({error})") from error
     if data.shape[:2] != (len(languages), len(names)):
