@@ -141,6 +141,10 @@ class TrainOptions:
     train_rows: Annotated[
         int | None, Parameter(help="Rows drawn for training, the same for every seed and method.")
     ] = None
+    sources: Annotated[
+        str | None,
+        Parameter(help="Languages whose training sets are mixed, --train-rows in all (default: English alone)."),
+    ] = None
     warmup: Annotated[float, Parameter(help="Share of the updates with a rising rate.")] = 0.1
     weight_decay: Annotated[float, Parameter(help="Of AdamW, on the encoder's matrices.")] = 0.0
     clip: Annotated[float, Parameter(help="Largest gradient norm of an update.")] = 1.0
@@ -185,6 +189,7 @@ class TrainOptions:
         from xtremor.tasks.embedding import default_embedding
         from xtremor.training.config import TrainSettings
         from xtremor.training.controls import Controls
+        from xtremor.training.sources import source_codes
 
         check_trainable(card)
         check_threads(self.threads)
@@ -193,6 +198,7 @@ class TrainOptions:
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)
             own[name] = getattr(card.defaults, name) if value is None else value
+        own["sources"] = None if self.sources is None else source_codes(self.sources)
         own["controls"] = Controls(**{name: getattr(self, name) for name in Controls.names()})
         if card.category == "retrieval":
             own["embedding"] = default_embedding(card, self.encoder, trained=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ def scores_from_predictions(
     metric: str | TaskCard,
     split: str,
     strata_of: Callable[[str], Mapping[str, str]] | None = None,
+    sources: Collection[str] = (),
 ) -> dict[str, Any]:
     """Compute what goes into ``scores.json``.
 
@@ -35,6 +36,7 @@ def scores_from_predictions(
         metric: name of the scorer, or the task's card.
         split: the split that was scored.
         strata_of: language code -> {stratum: value}; by default the facts in ``xtremor.languages``.
+        sources: languages beside English whose labels were trained on, which are no transfer either.
 
     Returns:
         {"format", "task", "split", "metric", "unit", "languages": {code: {"score", "items"}}, "average",
@@ -50,7 +52,7 @@ def scores_from_predictions(
     languages = {
         str(part["language"][0]): _language(part, name) for part in table.partition_by("language", maintain_order=True)
     }
-    others = {code: entry for code, entry in languages.items() if not is_english(code)}
+    others = {code: entry for code, entry in languages.items() if not is_english(code) and code not in sources}
     return {
         "format": FORMAT,
         "task": task,

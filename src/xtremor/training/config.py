@@ -46,6 +46,7 @@ class TrainSettings:
         fresh_pooler: take nothing but the encoder's own tensors, as from an earlier stage, though it brings a pooler.
         embedding: how vectors are made, where the task is retrieval; None elsewhere.
         temperature: that cosines are divided by in its loss.
+        sources: languages whose training sets are mixed at an equal total of rows; None is English alone.
     """
 
     task: str
@@ -70,6 +71,7 @@ class TrainSettings:
     fresh_pooler: bool = False
     embedding: Embedding | None = None
     temperature: float = TEMPERATURE
+    sources: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
@@ -108,9 +110,11 @@ class TrainSettings:
 
     @property
     def arm(self) -> str:
-        """The method's label, and that of every control and of LoRA where they are on: ``pgd-1-l2sp0.01``."""
+        """The method's label, and that of every control, of LoRA and of other sources than English where they are on:
+        ``pgd-1-l2sp0.01``, ``plain-from-de+fr``."""
         adapters = [] if self.lora is None else [self.lora.label]
-        return "-".join([self.method.arm, *self.controls.labels, *adapters])
+        sources = [] if self.sources is None else [f"from-{'+'.join(self.sources)}"]
+        return "-".join([self.method.arm, *self.controls.labels, *adapters, *sources])
 
     @property
     def all_epochs(self) -> float:
@@ -119,18 +123,19 @@ class TrainSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
-        hidden = {"controls", "lora", "embedding", "temperature"} | (
+        hidden = {"controls", "lora", "embedding", "temperature", "sources"} | (
             {"fresh_pooler"} if not self.fresh_pooler else set()
         )
         recipe = {name: value for name, value in asdict(self).items() if name not in hidden}
         vectors = {} if self.embedding is None else {**asdict(self.embedding), "temperature": self.temperature}
         adapters = {} if self.lora is None else self.lora.as_dict()
-        return {**recipe, "method": self.method.as_dict(), **vectors, **self.controls.as_dict(), **adapters}
+        sources = {} if self.sources is None else {"sources": list(self.sources)}
+        return {**recipe, **sources, "method": self.method.as_dict(), **vectors, **self.controls.as_dict(), **adapters}
 
     @staticmethod
     def from_dict(recorded: dict[str, Any]) -> TrainSettings:
         """The settings that `as_dict` recorded."""
-        own = {each.name for each in fields(TrainSettings)} - {"method", "controls", "lora", "embedding"}
+        own = {each.name for each in fields(TrainSettings)} - {"method", "controls", "lora", "embedding", "sources"}
         controls = {name: recorded[name] for name in Controls.names() if name in recorded}
         vectors = {each.name: recorded[each.name] for each in fields(Embedding) if each.name in recorded}
         return TrainSettings(
@@ -139,6 +144,7 @@ class TrainSettings:
             controls=Controls(**controls),
             lora=LoraSettings.from_dict(recorded),
             embedding=Embedding(**vectors) if vectors else None,
+            sources=tuple(recorded["sources"]) if recorded.get("sources") else None,
         )
 
 

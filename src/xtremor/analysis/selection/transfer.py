@@ -17,6 +17,7 @@ from xtremor.errors import UserError
 from xtremor.languages import PAIR, is_english, lookup
 from xtremor.sources.text import TextFile
 from xtremor.training.folder import RunFolder, read_json
+from xtremor.training.sources import recorded_sources
 
 COLUMNS = ("source", "target", "score")
 PERMUTATIONS = 1000
@@ -90,7 +91,7 @@ def _run(folder: Path) -> tuple[str, str, dict[str, float]]:
     if not RunFolder(folder).scores.is_file():
         raise UserError(f"{folder} has no scores; evaluate the run first (xtremor evaluate {folder})")
     scores = read_json(RunFolder(folder).scores)
-    sources = record["training"].get("sources") or ["en"]
+    sources = recorded_sources(record)
     values = {code: float(cell["score"]) for code, cell in scores["languages"].items() if code not in sources}
     return PAIR.join(sorted(sources)), str(record["task"]), values
 
