@@ -161,6 +161,8 @@ def _displacements(
             else:
                 facts[subject.name] = read_json(where)
             for rows in todo:
+                if rows.english != todo[0].english:
+                    states.forget()
 
                 def told(count: int, note: str = f"{subject.name} {rows.language}") -> None:
                     progress.advance(count, note)
@@ -259,6 +261,7 @@ def _result(
 ) -> dict[str, Any]:
     """Join the cells; `align` writes what is returned."""
     import polars as pl
+    import torch
 
     layers: list[dict[str, Any]] = []
     tables = []
@@ -286,7 +289,7 @@ def _result(
         "command": machine.command_line(),
         "created": machine.now(),
         "versions": machine.versions(),
-        "machine": machine.machine(),
+        "machine": machine.machine("cuda" if torch.cuda.is_available() else "cpu", torch.get_num_threads()),
         "peak_memory_mb": machine.peak_memory_mb(),
     }
 

@@ -120,7 +120,7 @@ class Radii:
                 attack[layer] = self._attack(layer, rows, read.answers, scale[layer])
                 if told is not None:
                     told(1 / len(layers))
-            self._english[key] = English(read, attack, scale)
+            self._english = {key: English(read, attack, scale)}
         elif told is not None:
             told(1.0)
         return self._english[key]

@@ -46,6 +46,10 @@ class States:
             self._bytes += found.nbytes
         return found
 
+    def forget(self) -> None:
+        """Keep nothing: the next language has English rows of its own."""
+        self._kept, self._bytes = {}, 0
+
 
 def _query(example: TextExample) -> RetrievalExample:
     first, second = (*example.texts, "")[:2]
