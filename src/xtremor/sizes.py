@@ -13,7 +13,7 @@ from xtremor.evaluation.evaluate import EvaluationSettings, count_examples
 from xtremor.robust.methods.base import Method
 from xtremor.robust.methods.plain import Plain
 from xtremor.sources import ON_DISK
-from xtremor.sources.base import Source, training_examples
+from xtremor.sources.base import Source
 from xtremor.tasks.base import TaskCard
 from xtremor.training.folder import RunFolder, read_json
 
@@ -77,7 +77,8 @@ def open_options(options: TaskOptions, recipe: TrainOptions, scoring: ScoringOpt
     """
     from xtremor.encoders.load import load_tokenizer, skeleton
     from xtremor.training.batches import updates_in
-    from xtremor.training.run import category_of, check_positions, draw
+    from xtremor.training.run import category_of, check_positions
+    from xtremor.training.sources import draw, training_rows
 
     card, source = options.open(to_train=True)
     settings = recipe.settings(card, Plain(), 1)
@@ -88,7 +89,7 @@ def open_options(options: TaskOptions, recipe: TrainOptions, scoring: ScoringOpt
         scoring = _for_task(scoring, card, source)
         chosen = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
         items = sum(count_examples(card, source, chosen)[1].values())
-    rows = draw(training_examples(source), settings.train_rows, settings.rows_seed)
+    rows = training_rows(source, settings)
     sample = draw(rows, SAMPLE, 0)
     # Decoding the starter, or fetching from the hub, happens here once and not in every worker.
     features = kind.featurize(sample, load_tokenizer(settings.encoder), source.labels(), settings.max_length)

@@ -107,6 +107,31 @@ COMMANDS = {
         `xtremor attack runs/plain runs/pgd --limit 300 --radii 0.01,0.03,0.1 --output attack`
         """,
     ),
+    "align": (
+        "xtremor.cli.align:align",
+        """Measure how far translations lie from English at every layer, and how much of that a trained model bears.
+
+        From parallel rows: distance relative to unrelated rows, retrieval, CKA, anisotropy. Of runs on classification
+        also the smallest perturbation that changes an answer, along the translation and along an attack, and whether
+        answers are kept where the translation lies within it. Writes align.json, displacement.parquet,
+        stability.parquet, align.html and charts. Interrupted, the same command goes on.
+
+        For example: `xtremor align --task tatoeba --data DIR --languages de,sw --output align`, or
+        `xtremor align runs/plain runs/freelb --task xnli --data DIR --limit 300 --output align`
+        """,
+    ),
+    "select": (
+        "xtremor.cli.select:select",
+        """Choose source languages to label: by distance, beside random sets and English alone, at equal total rows.
+
+        Distances from family and script, from URIEL's features (extra `languages`), and from an encoder's own space on
+        unlabelled text. With real scores (--scores) every distance is checked: leave-one-language-out and Mantel's
+        permutation test. Writes select.json, select.html and a chart.
+
+        For example: `xtremor select --task panx --k 1,2,4 --rows 2000 --output select`, or
+        `xtremor select --task panx --data DIR --scores transfer.csv --output select`
+        """,
+    ),
     "predict": (
         "xtremor.cli.predict:predict",
         """Label the rows of a file with a trained run, or with any Hugging Face text classifier.

@@ -145,6 +145,10 @@ class TrainOptions:
     train_rows: Annotated[
         int | None, Parameter(help="Rows drawn for training, the same for every seed and method.")
     ] = None
+    sources: Annotated[
+        str | None,
+        Parameter(help="Languages whose training sets are mixed, --train-rows in all (default: English alone)."),
+    ] = None
     warmup: Annotated[float, Parameter(help="Share of the updates with a rising rate.")] = 0.1
     batch_tokens: Annotated[
         int | None, Parameter(help="Split an update's rows into micro-batches of at most so many tokens.")
@@ -202,6 +206,7 @@ class TrainOptions:
         from xtremor.training.config import TrainSettings
         from xtremor.training.controls import Controls
         from xtremor.training.lineage import base_of
+        from xtremor.training.sources import source_codes
 
         check_trainable(card)
         check_threads(self.threads)
@@ -212,6 +217,7 @@ class TrainOptions:
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)
             own[name] = getattr(card.defaults, name) if value is None else value
+        own["sources"] = None if self.sources is None else source_codes(self.sources)
         own["controls"] = Controls(**{name: getattr(self, name) for name in Controls.names()})
         if card.category == "retrieval":
             # After an earlier stage the prefixes are still those of the encoder that it began with.

@@ -57,6 +57,10 @@ class Embedder:
         """(N, H) float32 of candidates; likewise."""
         return self._vectors(examples, self.embedding.prefix_passage, self.max_length, on_share)
 
+    def every_layer(self, examples: Sequence[RetrievalExample]) -> np.ndarray:
+        """(N, layers + 1, H) float32 of texts with the prefix of queries, from the embeddings up; likewise."""
+        return self._vectors(examples, self.embedding.prefix_query, self.max_length, None, self._read_all)
+
     def _vectors(
         self,
         examples: Sequence[RetrievalExample],

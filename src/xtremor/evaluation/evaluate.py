@@ -13,6 +13,7 @@ from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.apart import check_task, identity_apart, record_apart
 from xtremor.evaluation.loaded import check_model, load_run
+from xtremor.languages import is_english
 from xtremor.scoring.parts import Parts, parts
 from xtremor.sources.base import Source
 from xtremor.sources.generalized import GeneralizedSource
@@ -22,6 +23,7 @@ from xtremor.tasks.category import category
 from xtremor.tasks.embedding import Embedding
 from xtremor.training.folder import RunFolder, read_json, write_json
 from xtremor.training.token_cache import keeping_tokens
+from xtremor.training.sources import recorded_sources
 
 if TYPE_CHECKING:
     import polars as pl
@@ -215,7 +217,10 @@ def write_evaluation(
         made["unlabelled_text_seen"] = text["languages"]
     # A file of the user's own may be in a language on which we have no facts.
     strata_of = strata_or_unknown if isinstance(source, OwnSource) else None
-    scores = {**scores_from_parts(table, card, split, strata_of), **made}
+    sources = [code for code in recorded_sources(record) if not is_english(code)]
+    if sources:
+        made["trained_on"] = sources
+    scores = {**scores_from_parts(table, card, split, strata_of, sources), **made}
     # A centroid's cosines are no logits.
     if card.category in ("classification", "choice") and record["method"]["name"] != "centroid":
         scores["calibration"] = {code: cell for part in table.languages() for code, cell in calibration(part).items()}
@@ -336,5 +341,6 @@ def summary(scores: dict[str, Any]) -> str:
     """One line: the averages of a score file."""
     parts = [f"{scores['average']:.2f} on average over {len(scores['languages'])} languages"]
     if scores.get("average_without_english") is not None:
-        parts.append(f"{scores['average_without_english']:.2f} without English")
+        left_out = ", ".join(["English", *scores.get("trained_on", ())])
+        parts.append(f"{scores['average_without_english']:.2f} without {left_out}")
     return f"{scores['task']} {scores['split']}, {scores['metric']}: {', '.join(parts)}"

@@ -167,7 +167,7 @@ def described(embedding: Embedding) -> str:
 
 def _at_best_layer(embedder: Embedder, source: Source) -> tuple[Embedder, list[float]]:
     from xtremor.evaluation.embedder import LAYER_PAIRS
-    from xtremor.training.run import draw
+    from xtremor.training.sources import draw
 
     pairs = draw(training_examples(source), LAYER_PAIRS, 0)
     found, shares = embedder.with_best_layer(pairs)

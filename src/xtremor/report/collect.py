@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xtremor.errors import UserError
+from xtremor.languages import is_english
 from xtremor.report import lineage
 from xtremor.report.compare import arms_must_agree, differences_between_arms
 from xtremor.report.records import Run, read_info, read_run
 from xtremor.report.sweep.record import chosen_runs, sweeps_in
+from xtremor.training.sources import recorded_sources
 
 if TYPE_CHECKING:
     import polars
@@ -186,9 +188,14 @@ def _without_copies(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
 
 def _common_languages(runs: Sequence[Run], notices: list[str]) -> tuple[str, ...]:
     common = tuple(code for code in runs[0].scores if all(code in run.scores for run in runs))
+    sources = {code for run in runs for code in recorded_sources(run.info) if not is_english(code)}
+    trained = [code for code in common if code in sources]
+    if trained:
+        notices.append(f"Left out, because a run was trained on their labels: {', '.join(trained)}.")
+        common = tuple(code for code in common if code not in trained)
     if not common:
         raise UserError(f"the {len(runs)} runs have no language in common; evaluate them on the same languages")
-    partial = sorted({code for run in runs for code in run.scores} - set(common))
+    partial = sorted({code for run in runs for code in run.scores} - {*common, *trained})
     if partial:
         notices.append(f"Left out, because not every run was scored on them: {', '.join(partial)}.")
     for run in runs[1:]:

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from xtremor.robust.depth import AtDepth, find_depth, first
-from xtremor.robust.methods.base import Method
 from xtremor.robust.segments import Segments
 from xtremor.robust.site import Site, embedding_block, mean_norm, word_embeddings
 
 # Gives rows, and what runs the model over them.
 Sample = Callable[[], tuple[Segments, Callable[[], Any]]]
+
+
+class Placed(Protocol):
+    """What says where a model is perturbed: a method, or an instrument that trains nothing."""
+
+    @property
+    def at(self) -> str:
+        """``word``, ``embeddings``, ``layer:N`` or ``last``."""
+        ...
+
+    @property
+    def shares_dropout(self) -> bool:
+        """Whether all passes over a batch have the same dropout masks."""
+        ...
 
 
 class SitedModel:
@@ -33,7 +46,7 @@ class SitedModel:
         UserError: the model has no such site.
     """
 
-    def __init__(self, model: nn.Module, method: Method, sample: Sample) -> None:
+    def __init__(self, model: nn.Module, method: Placed, sample: Sample) -> None:
         self.model, self.share_dropout, self.sample = model, method.shares_dropout, sample
         self.keeps_states = bool(getattr(method, "reads_states", False))
         self.words = word_embeddings(model)
@@ -56,13 +69,14 @@ class SitedModel:
         training = self.model.training
         try:
             self.model.eval()
-            with self._site().hooked(lambda module, inputs, output: seen.append(first(output))):
+            with self.site().hooked(lambda module, inputs, output: seen.append(first(output))):
                 call()
         finally:
             self.model.train(training)
         return segments.real(seen[-1])
 
-    def _site(self) -> Site:
+    def site(self) -> Site:
+        """The modules that put out what is perturbed."""
         if self.depth is not None:
             return Site((self.model.get_submodule(self.depth.module),), self.depth.name)
         return self.words if self.block is None else self.block

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ def scores_from_predictions(
     metric: str | TaskCard,
     split: str,
     strata_of: Callable[[str], Mapping[str, str]] | None = None,
+    sources: Collection[str] = (),
 ) -> dict[str, Any]:
     """Compute what goes into ``scores.json``.
 
@@ -37,6 +38,7 @@ def scores_from_predictions(
         metric: name of the scorer, or the task's card.
         split: the split that was scored.
         strata_of: language code -> {stratum: value}; by default the facts in ``xtremor.languages``.
+        sources: languages beside English whose labels were trained on, which are no transfer either.
 
     Returns:
         {"format", "task", "split", "metric", "unit", "languages": {code: {"score", "items"}}, "average",
@@ -48,7 +50,7 @@ def scores_from_predictions(
         UserError: no rows, several tasks, an item that occurs twice, a row without gold label or prediction.
     """
     task = _checked(table)
-    return _summary(table.partition_by("language", maintain_order=True), task, metric, split, strata_of)
+    return _summary(table.partition_by("language", maintain_order=True), task, metric, split, strata_of, sources)
 
 
 def scores_from_parts(
@@ -56,6 +58,7 @@ def scores_from_parts(
     metric: str | TaskCard,
     split: str,
     strata_of: Callable[[str], Mapping[str, str]] | None = None,
+    sources: Collection[str] = (),
 ) -> dict[str, Any]:
     """As `scores_from_predictions`, with one language at a time in memory."""
     tasks: dict[str, None] = {}
@@ -68,7 +71,7 @@ def scores_from_parts(
     if shared or not tasks:
         # Two languages in one file: only all of their rows together tell whether an item occurs twice.
         _check_identities(stored.identities())
-    return _summary(stored.languages(), _one(list(tasks)), metric, split, strata_of)
+    return _summary(stored.languages(), _one(list(tasks)), metric, split, strata_of, sources)
 
 
 def _summary(
@@ -77,11 +80,12 @@ def _summary(
     metric: str | TaskCard,
     split: str,
     strata_of: Callable[[str], Mapping[str, str]] | None,
+    sources: Collection[str],
 ) -> dict[str, Any]:
     """Scores of tables of one language each; see `scores_from_predictions`."""
     name = metric.metric if isinstance(metric, TaskCard) else metric
     languages = {str(part["language"][0]): _language(part, name) for part in parts}
-    others = {code: entry for code, entry in languages.items() if not is_english(code)}
+    others = {code: entry for code, entry in languages.items() if not is_english(code) and code not in sources}
     return {
         "format": FORMAT,
         "task": task,

@@ -54,6 +54,7 @@ class TrainSettings:
         embedding: how vectors are made, where the task is retrieval; None elsewhere.
         temperature: that cosines are divided by in its loss.
         unlabelled: text without labels that joins every update; None is none.
+        sources: languages whose training sets are mixed at an equal total of rows; None is English alone.
     """
 
     task: str
@@ -83,6 +84,7 @@ class TrainSettings:
     embedding: Embedding | None = None
     temperature: float = TEMPERATURE
     unlabelled: UnlabelledSettings | None = None
+    sources: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
@@ -143,10 +145,12 @@ class TrainSettings:
 
     @property
     def arm(self) -> str:
-        """The method's label, and that of every control and of LoRA where they are on: ``pgd-1-l2sp0.01``."""
+        """The method's label, and that of every control, of LoRA and of other sources than English where they are on:
+        ``pgd-1-l2sp0.01``, ``plain-from-de+fr``."""
         adapters = [] if self.lora is None else [self.lora.label]
         beside = [] if self.unlabelled is None else [self.unlabelled.label]
-        return "-".join([self.method.arm, *beside, *self.controls.labels, *adapters])
+        sources = [] if self.sources is None else [f"from-{'+'.join(self.sources)}"]
+        return "-".join([self.method.arm, *beside, *self.controls.labels, *adapters, *sources])
 
     @property
     def all_epochs(self) -> float:
@@ -157,12 +161,15 @@ class TrainSettings:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
         switches = ("fresh_pooler", "gradient_checkpointing", "decay_embeddings", "batch_tokens")
         off = {name for name in switches if not getattr(self, name)}
-        hidden = {"controls", "lora", "embedding", "temperature", "unlabelled"} | off
+        hidden = {"controls", "lora", "embedding", "temperature", "unlabelled", "sources"} | off
         recipe = {name: value for name, value in asdict(self).items() if name not in hidden}
         vectors = {} if self.embedding is None else {**asdict(self.embedding), "temperature": self.temperature}
         adapters = {} if self.lora is None else self.lora.as_dict()
-        beside = {} if self.unlabelled is None else {"unlabelled": self.unlabelled.as_dict()}
-        return {**recipe, "method": self.method.as_dict(), **vectors, **self.controls.as_dict(), **adapters, **beside}
+        if self.unlabelled is not None:
+            recipe["unlabelled"] = self.unlabelled.as_dict()
+        if self.sources is not None:
+            recipe["sources"] = list(self.sources)
+        return {**recipe, "method": self.method.as_dict(), **vectors, **self.controls.as_dict(), **adapters}
 
     @staticmethod
     def from_dict(recorded: dict[str, Any]) -> TrainSettings:
@@ -170,7 +177,7 @@ class TrainSettings:
         # Runs from before there was packing were padded.
         recorded = {"packing": False, **recorded}
         own = {each.name for each in fields(TrainSettings)} - {
-            "method", "controls", "lora", "embedding", "unlabelled",
+            "method", "controls", "lora", "embedding", "unlabelled", "sources",
         }  # fmt: skip
         controls = {name: recorded[name] for name in Controls.names() if name in recorded}
         vectors = {each.name: recorded[each.name] for each in fields(Embedding) if each.name in recorded}
@@ -181,6 +188,7 @@ class TrainSettings:
             lora=LoraSettings.from_dict(recorded),
             embedding=Embedding(**vectors) if vectors else None,
             unlabelled=UnlabelledSettings(**recorded["unlabelled"]) if "unlabelled" in recorded else None,
+            sources=tuple(recorded["sources"]) if recorded.get("sources") else None,
         )
 
 

@@ -117,6 +117,7 @@ def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) 
     method = method_words(settings)
     dev = record["english_dev"]
     metric = dev.get("metric", "accuracy") if dev else ""
+    languages = "English" if settings.sources is None else " and ".join(settings.sources)
     no_dev = "English dev was not scored." if settings.embedding else "No English dev set."
     no_dev = "English dev was not scored again." if "interpolated_from" in record else no_dev
     dev_line = f"English dev {metric}: {dev['score']:.2f} on {dev['items']} rows." if dev else no_dev
@@ -136,7 +137,7 @@ tags: [xtremor, robust-training, cross-lingual]
 # {card.name}, {record["arm"]}{stages}, seed {settings.seed}
 {warnings}
 `{record["encoder"]["architecture"]}` from `{root}`{stages}, fine-tuned with the method {method}
-on {record["training"]["rows"]:,} English rows of {card.name} ({card.title}; {card.train}).
+on {record["training"]["rows"]:,} {languages} rows of {card.name} ({card.title}; {card.train}).
 It is meant for zero-shot use in other languages. {dev_line}
 
 {settings.epochs:g} epochs, batch {settings.batch_size}, learning rate {settings.learning_rate:g} (head

@@ -15,7 +15,7 @@ from xtremor import computing, machine
 from xtremor.console import say, warn
 from xtremor.encoders.runs import tokenizer_digest
 from xtremor.errors import UserError
-from xtremor.sources.base import Source, training_examples
+from xtremor.sources.base import Source
 from xtremor.sources.own import own_record
 from xtremor.tasks.base import TaskCard, TextExample
 from xtremor.tasks.category import Category, category
@@ -26,6 +26,7 @@ from xtremor.training.folder import FORMAT, RunFolder, write_json
 from xtremor.training.learning import doubts, english_dev
 from xtremor.training.lineage import lineage_of
 from xtremor.training.record import common_record, cost_sentence
+from xtremor.training.sources import training_rows
 from xtremor.training.token_cache import keeping_tokens
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
 
         check_category(card)
     tokenizer = load_tokenizer(settings.encoder)
-    examples = draw(training_examples(source), settings.train_rows, settings.rows_seed)
+    examples = training_rows(source, settings)
     kind, labels = category_of(card, settings), source.labels()
 
     def featurize(rows: Sequence[Any]) -> Features:
@@ -238,10 +239,11 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
     with keeping_tokens():
         features = featurize(examples) if draws is None else draws.features
     lengths = features.rows.lengths
+    trained_on = "English" if settings.sources is None else ", ".join(settings.sources)
     classes = f"{len(labels)} classes, " if labels else ""
     inputs = f"{len(lengths):,} inputs, " if len(lengths) != len(examples) else ""
     say(
-        f"{card.name}: {len(examples):,} English training rows, {classes}{inputs}"
+        f"{card.name}: {len(examples):,} {trained_on} training rows, {classes}{inputs}"
         f"{lengths.mean():.1f} tokens {'an input' if inputs else 'a row'} (longest {lengths.max()}, "
         f"{features.truncated} cut at {settings.max_length})"
     )
@@ -261,14 +263,6 @@ def category_of(card: TaskCard, settings: TrainSettings) -> Category:
     from xtremor.tasks.retrieval import DualEncoder
 
     return cast(Category, DualEncoder(settings.embedding, settings.temperature, settings.batch_size))
-
-
-def draw(examples: Sequence[Any], rows: int | None, seed: int) -> list[Any]:
-    """``rows`` of the examples without replacement, in file order; all when there are not more than that."""
-    if rows is None or rows >= len(examples):
-        return list(examples)
-    chosen = np.random.default_rng([seed, 0xD4A7]).choice(len(examples), rows, replace=False)
-    return [examples[index] for index in sorted(chosen)]
 
 
 def features_digest(features: Features) -> str:

@@ -1,0 +1,262 @@
+"""Real transfer scores, and whether a distance between languages tells anything about them."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xtremor.analysis.selection.distances import Distances
+from xtremor.errors import UserError
+from xtremor.languages import PAIR, is_english, lookup
+from xtremor.sources.text import TextFile
+from xtremor.training.folder import RunFolder, read_json
+from xtremor.training.sources import recorded_sources
+
+COLUMNS = ("source", "target", "score")
+PERMUTATIONS = 1000
+# With fewer sources the labels of sources cannot be permuted.
+FEW_SOURCES = 4
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of models trained on one source language each.
+
+    Attributes:
+        sources, targets: codes.
+        values: (sources, targets), NaN where unknown; a source scored on itself is no transfer and is NaN too.
+        several: sources joined by ``+`` -> target -> score, of models trained on several.
+        notes: what a reader must know.
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    values: np.ndarray
+    several: dict[str, dict[str, float]]
+    notes: tuple[str, ...] = ()
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row and column numbers of what is known."""
+        rows, columns = np.nonzero(~np.isnan(self.values))
+        return rows, columns
+
+
+def read_scores(given: Sequence[Path]) -> Scores:
+    """Scores from tables with the columns source, target and score (.csv or .tsv), or from evaluated runs.
+
+    Equal pairs (several seeds) are averaged. ``de+fr`` as a source stands for a model trained on both.
+
+    Raises:
+        UserError: a file or folder that holds no scores, a line that cannot be read, a language without facts.
+    """
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    tasks = set()
+    for path in given:
+        if path.is_dir():
+            source, task, scores = _run(path)
+            tasks.add(task)
+            rows: Iterable[tuple[str, str, float]] = ((source, target, score) for target, score in scores.items())
+        else:
+            rows = _table(path)
+        for source, target, score in rows:
+            found[source][target].append(score)
+    if len(tasks) > 1:
+        raise UserError(f"--scores: the runs are of different tasks ({', '.join(sorted(tasks))}); name those of one")
+    return _scores({source: {to: float(np.mean(each)) for to, each in row.items()} for source, row in found.items()})
+
+
+def _scores(found: dict[str, dict[str, float]]) -> Scores:
+    several = {source: row for source, row in found.items() if PAIR in source}
+    single = {source: row for source, row in found.items() if PAIR not in source}
+    targets = tuple(dict.fromkeys(target for row in single.values() for target in row))
+    values = np.full((len(single), len(targets)), math.nan)
+    for at, (source, row) in enumerate(single.items()):
+        for target, score in row.items():
+            if source != target:
+                values[at, targets.index(target)] = score
+    own = [source for source, row in single.items() if source in row]
+    notes = (f"scores of {', '.join(own)} on itself are no transfer and are left out",) if own else ()
+    return Scores(tuple(single), targets, values, several, notes)
+
+
+def _run(folder: Path) -> tuple[str, str, dict[str, float]]:
+    record = RunFolder(folder).read_record()
+    if not RunFolder(folder).scores.is_file():
+        raise UserError(f"{folder} has no scores; evaluate the run first (xtremor evaluate {folder})")
+    scores = read_json(RunFolder(folder).scores)
+    sources = recorded_sources(record)
+    values = {code: float(cell["score"]) for code, cell in scores["languages"].items() if code not in sources}
+    return PAIR.join(sorted(sources)), str(record["task"]), values
+
+
+def _table(path: Path) -> list[tuple[str, str, float]]:
+    mark = "\t" if path.suffix.lower() == ".tsv" else ","
+    rows: list[tuple[str, str, float]] = []
+    header: list[str] | None = None
+    for number, line in TextFile(path).lines():
+        fields = next(csv.reader([line], delimiter=mark), [])
+        if header is None:
+            header = [name.strip().lower() for name in fields]
+            missing = [name for name in COLUMNS if name not in header]
+            if missing:
+                raise UserError(
+                    f"{path}, line 1: no column {', '.join(missing)}; expected a header with {', '.join(COLUMNS)}"
+                )
+            continue
+        if not any(each.strip() for each in fields):
+            raise UserError(f"{path}, line {number} is empty; expected {', '.join(COLUMNS)}")
+        if len(fields) != len(header):
+            raise UserError(f"{path}, line {number} has {len(fields)} columns, the header {len(header)}")
+        row = {name: value.strip() for name, value in zip(header, fields, strict=True)}
+        try:
+            score = float(row["score"])
+        except ValueError:
+            score = math.nan
+        if not math.isfinite(score):
+            raise UserError(f"{path}, line {number}: the score '{row['score']}' is no number")
+        for code in (*row["source"].split(PAIR), row["target"]):
+            lookup(code)
+        rows.append((PAIR.join(sorted(row["source"].split(PAIR))), row["target"], score))
+    if not rows:
+        raise UserError(f"{path} holds no scores; expected a line for each source and target")
+    return rows
+
+
+def correlation(distances: Distances, scores: Scores, seed: int = 0, count: int = PERMUTATIONS) -> dict[str, Any]:
+    """Rank correlation of distance and score over pairs, and Mantel's permutation test (Mantel 1967).
+
+    Pairs share languages and are not independent, so whole languages are permuted: a permutation renames the languages
+    of the distances. With fewer than four sources, targets alone are. p = (1 + as extreme) / (1 + permutations),
+    two-sided. None where there are fewer than four pairs, or nothing varies.
+    """
+    rows, columns = scores.pairs()
+    codes = list(dict.fromkeys((*scores.sources, *scores.targets)))
+    matrix = distances.of(codes, codes)
+    # Where every pair is there, a permutation permutes the ranks too.
+    complete = len(rows) == len(codes) * (len(codes) - 1)
+    matrix = _ranked(matrix) if complete else matrix
+    place = {code: at for at, code in enumerate(codes)}
+    one = np.array([place[scores.sources[row]] for row in rows], dtype=int)
+    two = np.array([place[scores.targets[column]] for column in columns], dtype=int)
+    ranks = _ranks(scores.values[rows, columns])
+    seen = _pearson(_ranks(matrix[one, two]), ranks) if len(rows) >= 4 else None
+    if seen is None:
+        return {"pairs": len(rows), "spearman": None, "p": None, "permuted": None}
+    draw = np.random.default_rng(seed)
+    joint = len(scores.sources) >= FEW_SOURCES
+    others = np.array(sorted(set(two.tolist()) - (set() if joint else set(one.tolist()))), dtype=int)
+    extreme = 0
+    for _ in range(count):
+        renamed = np.arange(len(codes))
+        if joint:
+            renamed = draw.permutation(len(codes))
+        else:
+            renamed[others] = draw.permutation(others)
+        drawn = matrix[renamed[one], renamed[two]]
+        value = _pearson(drawn if complete else _ranks(drawn), ranks)
+        extreme += value is not None and abs(value) >= abs(seen) - 1e-12
+    permuted = "languages" if joint else "targets"
+    return {"pairs": len(rows), "spearman": seen, "p": (1 + extreme) / (1 + count), "permuted": permuted}
+
+
+def _ranked(matrix: np.ndarray) -> np.ndarray:
+    """Ranks of the entries beside the diagonal, ties averaged."""
+    off = ~np.eye(len(matrix), dtype=bool)
+    found = np.zeros_like(matrix, dtype=np.float64)
+    found[off] = _ranks(matrix[off])
+    return found
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    from scipy.stats import rankdata
+
+    # Rounding must not break ties.
+    found: np.ndarray = rankdata(np.round(values, 10))
+    return found
+
+
+def _pearson(one: np.ndarray, two: np.ndarray) -> float | None:
+    one, two = one - one.mean(), two - two.mean()
+    scale = math.sqrt(float((one**2).sum() * (two**2).sum()))
+    return float((one * two).sum()) / scale if scale > 1e-12 else None
+
+
+def left_out(distances: Distances, scores: Scores) -> dict[str, Any]:
+    """Each target predicted from the others: score = a + b * distance, fitted on pairs in which it has no part.
+
+    ``mae`` is the mean absolute error of the predictions in points, mean over targets, ``naive_mae`` that of the mean
+    score of the same other pairs. With several sources also ``regret``: how much the nearest source loses against the
+    best one of each target, beside ``random_regret`` (the mean source) and ``english_regret``.
+    """
+    rows, columns = scores.pairs()
+    apart = distances.of(scores.sources, scores.targets)[rows, columns]
+    values = scores.values[rows, columns]
+    errors, naive = [], []
+    for at, target in enumerate(scores.targets):
+        mine = columns == at
+        rest = ~mine & np.array([scores.sources[row] != target for row in rows], dtype=bool)
+        if not mine.any() or rest.sum() < 3:
+            continue
+        slope, level = _fit(apart[rest], values[rest])
+        errors.append(float(np.abs(level + slope * apart[mine] - values[mine]).mean()))
+        naive.append(float(np.abs(values[rest].mean() - values[mine]).mean()))
+    regrets = target_regrets(distances, scores)
+    return {
+        "targets": len(errors),
+        "mae": float(np.mean(errors)) if errors else None,
+        "naive_mae": float(np.mean(naive)) if naive else None,
+        "regret": _mean(regrets["nearest"]),
+        "random_regret": _mean(regrets["random"]),
+        "english_regret": _mean(regrets["english"]),
+    }
+
+
+def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    spread = float(((x - x.mean()) ** 2).sum())
+    slope = float(((x - x.mean()) * (y - y.mean())).sum()) / spread if spread > 1e-12 else 0.0
+    return slope, float(y.mean() - slope * x.mean())
+
+
+def target_regrets(distances: Distances, scores: Scores) -> dict[str, list[float]]:
+    """For each target with two sources or more, the best score minus that of the nearest source, of the mean source,
+    and of English where that is a source. Of equally near sources the mean counts."""
+    apart = distances.of(scores.sources, scores.targets)
+    found: dict[str, list[float]] = {"nearest": [], "random": [], "english": []}
+    english = next((at for at, code in enumerate(scores.sources) if is_english(code)), None)
+    for column in range(len(scores.targets)):
+        known = np.flatnonzero(~np.isnan(scores.values[:, column]))
+        if len(known) < 2:
+            continue
+        values = scores.values[known, column]
+        near = apart[known, column] <= apart[known, column].min() + 1e-12
+        found["nearest"].append(float(values.max() - values[near].mean()))
+        found["random"].append(float(values.max() - values.mean()))
+        if english in known:
+            found["english"].append(float(values.max() - scores.values[english, column]))
+    return found
+
+
+def chosen_by_others(each: Sequence[Distances], scores: Scores) -> dict[str, Any] | None:
+    """The regret of the distance that does best on all other targets, target by target: what picking one costs."""
+    regrets = [target_regrets(distances, scores)["nearest"] for distances in each]
+    if not regrets or len(regrets[0]) < 3:
+        return None
+    table = np.array(regrets)
+    others = (table.sum(axis=1, keepdims=True) - table) / (table.shape[1] - 1)
+    picked = others.argmin(axis=0)
+    names = [each[at].name for at in picked]
+    return {
+        "regret": float(table[picked, np.arange(table.shape[1])].mean()),
+        "picked": {name: names.count(name) for name in dict.fromkeys(names)},
+    }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None

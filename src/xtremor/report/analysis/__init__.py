@@ -1,0 +1,1 @@
+"""The pages of `xtremor align` and `xtremor select`."""

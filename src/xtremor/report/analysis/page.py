@@ -1,0 +1,96 @@
+"""A page of sections, each with a chart and a table, and its charts as pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xtremor.paths import atomic_file
+from xtremor.report.charts import COLOURS, INK, Drawing, theme
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page.
+
+    Attributes:
+        id: of its chart, and the name of its picture.
+        title: above it.
+        texts: paragraphs.
+        chart: or None.
+        caption, rows: of its table: each row is column -> text, the same columns in all.
+    """
+
+    id: str
+    title: str
+    texts: Sequence[str] = ()
+    chart: Drawing | None = None
+    caption: str = ""
+    rows: Sequence[dict[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """What stands on it.
+
+    Attributes:
+        kicker, title: above all.
+        about: paragraphs under the title.
+        sections: in their order.
+        caveats: what may not be concluded.
+    """
+
+    kicker: str
+    title: str
+    about: Sequence[str]
+    sections: Sequence[Section]
+    caveats: Sequence[str] = ()
+
+
+def write(page: Page, folder: Path, name: str) -> list[Path]:
+    """Write ``folder/name.html`` and ``folder/name-ID.svg`` for each chart; return their paths."""
+    import vl_convert
+
+    from xtremor.report.drawing import vega_version
+
+    config = {**theme("light"), "background": INK["light"]["paper"], "padding": 12}
+    made = {f"{name}.html": _rendered(page)}
+    for section in page.sections:
+        if section.chart is not None:
+            svg = vl_convert.vegalite_to_svg(section.chart.spec(), vl_version=vega_version(), config=config)
+            made[f"{name}-{section.id}.svg"] = str(svg)
+    written = []
+    for file, text in made.items():
+        with atomic_file(folder / file) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        written.append(folder / file)
+    return written
+
+
+def _rendered(page: Page) -> str:
+    from importlib.resources import files
+
+    import jinja2
+    from markupsafe import Markup
+
+    from xtremor import __version__
+    from xtremor.report.drawing import themes, vega_bundle
+
+    assets = files("xtremor.report") / "assets"
+    read = {name: (assets / name).read_text(encoding="utf-8") for name in ("analysis.html.j2", "page.css", "page.js")}
+    specs = {section.id: section.chart.spec() for section in page.sections if section.chart is not None}
+    charts = json.dumps({"themes": themes(), "charts": specs}).replace("<", "\\u003c")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(read["analysis.html.j2"]).render(
+        page=page,
+        css=Markup(read["page.css"]),
+        js=Markup(read["page.js"]),
+        chart_data=Markup(charts),
+        vega=Markup(vega_bundle()),
+        colours=COLOURS,
+        ink=INK,
+        version=__version__,
+    )

@@ -1,0 +1,116 @@
+"""What scores say of distances, and reading them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xtremor.analysis.selection.distances import Distances
+from xtremor.analysis.selection.transfer import (
+    Scores,
+    chosen_by_others,
+    correlation,
+    left_out,
+    read_scores,
+    target_regrets,
+)
+from xtremor.errors import UserError
+
+CODES = ("en", "de", "fr", "ru", "sw", "yo", "zh", "ja")
+
+
+def metric(seed: int = 0) -> Distances:
+    points = np.random.default_rng(seed).normal(size=(len(CODES), 2))
+    return Distances("made", CODES, np.linalg.norm(points[:, None] - points[None], axis=2))
+
+
+def scores_of(distances: Distances, noise: float = 0.0, sources=CODES, seed: int = 1) -> Scores:
+    values = 80 - 10 * distances.of(sources, CODES) + noise * np.random.default_rng(seed).normal(size=(len(sources), 8))
+    for row, code in enumerate(sources):
+        values[row, CODES.index(code)] = np.nan
+    return Scores(tuple(sources), CODES, values, {})
+
+
+def test_a_distance_that_is_all_there_is_to_scores() -> None:
+    distances = metric()
+    found = correlation(distances, scores_of(distances))
+    assert found["spearman"] == pytest.approx(-1) and found["p"] < 0.01 and found["permuted"] == "languages"
+    assert found["pairs"] == 56
+    checked = left_out(distances, scores_of(distances))
+    assert checked["mae"] == pytest.approx(0, abs=1e-9) and checked["naive_mae"] > 1
+    assert checked["regret"] == pytest.approx(0) and checked["random_regret"] > 1
+
+
+def test_by_hand() -> None:
+    """Three languages; the nearest source of yo is sw, which is 2 points behind en."""
+    apart = np.array([[0, 1, 3], [1, 0, 2], [3, 2, 0]], dtype=float)
+    distances = Distances("hand", ("en", "sw", "yo"), apart)
+    values = np.array([[np.nan, 60, 52], [70, np.nan, 50], [40, 45, np.nan]])
+    scores = Scores(("en", "sw", "yo"), ("en", "sw", "yo"), values, {})
+    found = target_regrets(distances, scores)
+    assert found["nearest"] == [0, 0, 2] and found["random"] == [15, 7.5, 1] and found["english"] == [0, 0]
+    # Ranks of distances 1 3 1 2 3 2 and of scores 60 52 70 50 40 45.
+    from scipy.stats import spearmanr
+
+    expected = spearmanr([1, 3, 1, 2, 3, 2], [60, 52, 70, 50, 40, 45]).statistic
+    assert correlation(distances, scores)["spearman"] == pytest.approx(expected)
+
+
+def test_the_test_holds_its_level_although_pairs_share_languages() -> None:
+    """Scores made of a part of the source and a part of the target, and nothing of their distance."""
+    below = []
+    for seed in range(120):
+        draw = np.random.default_rng(seed)
+        values = draw.normal(size=(8, 1)) + draw.normal(size=(1, 8)) + draw.normal(size=(8, 8))
+        np.fill_diagonal(values, np.nan)
+        found = correlation(metric(seed), Scores(CODES, CODES, values, {}), seed, 99)
+        below.append(found["p"] <= 0.1)
+    assert 0.03 < np.mean(below) < 0.18
+
+
+def test_with_english_alone_targets_are_permuted() -> None:
+    distances = metric()
+    scores = scores_of(distances, sources=("en",))
+    found = correlation(distances, scores)
+    assert found["permuted"] == "targets" and found["pairs"] == 7 and found["spearman"] == pytest.approx(-1)
+    assert found["p"] < 0.01
+    checked = left_out(distances, scores)
+    assert checked["regret"] is None and checked["mae"] == pytest.approx(0, abs=1e-9)
+
+
+def test_picking_a_distance_by_the_other_targets() -> None:
+    good, bad = metric(), metric(9)
+    scores = scores_of(good)
+    found = chosen_by_others([bad, good], scores)
+    assert found is not None and found["regret"] == pytest.approx(0) and "made" in found["picked"]
+
+
+def test_tables_are_read_and_seeds_averaged(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("target,source,score,seed\nsw,en,40,1\nsw,en,42,2\nen,en,90,1\nsw,fr+de,50,1\n", encoding="utf-8")
+    found = read_scores([path])
+    assert found.sources == ("en",) and found.values.tolist()[0][0] == 41
+    assert np.isnan(found.values[0, 1]) and "on itself" in found.notes[0]
+    assert found.several == {"de+fr": {"sw": 50.0}}
+
+
+BAD = {
+    "columns": ("a,b\n1,2\n", "line 1: no column source, target, score"),
+    "number": ("source,target,score\nen,sw,high\n", "line 2: the score 'high' is no number"),
+    "short": ("source,target,score\nen,sw\n", "line 2 has 2 columns"),
+    "language": ("source,target,score\nen,xx,3\n", "unknown language 'xx'"),
+    "empty line": ("source,target,score\n\nen,sw,3\n", "line 2 is empty"),
+    "nothing": ("source,target,score\n", "holds no scores"),
+    "nan": ("source,target,score\nen,sw,nan\n", "is no number"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_tables_are_one_sentence(name: str, tmp_path: Path) -> None:
+    text, said = BAD[name]
+    path = tmp_path / "scores.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        read_scores([path])

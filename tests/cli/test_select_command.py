@@ -1,0 +1,148 @@
+"""`xtremor select`: what it chooses and says, beside what, and what it refuses."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.commands import call
+from helpers.features import write_features
+
+from xtremor.languages import all_languages
+
+pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
+LANGUAGES = "en,de,sw,yo,eu"
+
+
+@pytest.fixture(scope="module")
+def uriel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """URIEL in miniature."""
+    return write_features(tmp_path_factory.mktemp("uriel"))
+
+
+def scores_file(folder: Path, codes: list[str]) -> Path:
+    draw = np.random.default_rng(0)
+    lines = [f"{one},{two},{draw.uniform(30, 70):.2f}" for one, two in itertools.permutations(codes, 2)]
+    path = folder / "scores.csv"
+    path.write_text("\n".join(["source,target,score", *lines, "de+sw,yo,55", ""]), encoding="utf-8")
+    return path
+
+
+def chosen(folder: Path, *more: str) -> dict:
+    assert call(["select", *more, "--output", str(folder / "out")]) == 0
+    return json.loads((folder / "out" / "select.json").read_text())
+
+
+def test_every_distance_beside_random_sets_and_english(
+    uriel: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    scores = scores_file(tmp_path, LANGUAGES.split(","))
+    given = ("--targets", LANGUAGES, "--uriel", str(uriel), "--k", "1,2", "--rows", "101", "--scores", str(scores))
+    result = chosen(tmp_path, *given, "--draws", "50")
+    names = ["kinship", "uriel", "syntax", "phonology", "inventory", "family", "geography"]
+    assert [each["name"] for each in result["distances"]] == names
+    assert len(result["choices"]) == 14
+    for choice in result["choices"]:
+        assert len(choice["sources"]) == choice["k"] and sum(choice["rows"].values()) == 101
+        assert max(choice["rows"].values()) - min(choice["rows"].values()) <= 1
+        assert choice["targets_left_out"] == choice["sources"] and choice["exact"]
+        assert choice["cost"] <= choice["random"]["low"] + 1e-9 and choice["cost"] <= choice["english"] + 1e-9
+    assert len(result["scores"]["check"]) == 7 and result["scores"]["chosen_by_others"] is not None
+    told = capsys.readouterr().err
+    assert "eu without enough features" in told and "no zero-shot target" in told
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"select.json", "select.html", "select-choices.svg"}
+    # The same again, and a set of which a real model was scored.
+    again = chosen(tmp_path, *given, "--draws", "50", "--sources", "de,sw")
+    two = next(each for each in again["choices"] if each["k"] == 2)
+    assert two["transfer"]["observed"] == 55 and two["english"] is None
+
+
+def test_the_transfer_of_a_set_leaves_its_sources_out(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text(
+        "source,target,score\nen,de,60\nen,sw,40\nde,en,70\nde,sw,44\nsw,en,50\nsw,de,45\n", encoding="utf-8"
+    )
+    result = chosen(tmp_path, "--targets", "en,de,sw", "--distances", "kinship", "--k", "2", "--scores", str(path))
+    choice = result["choices"][0]
+    left = {"en": 70, "de": 60, "sw": 44}
+    (target,) = set(left) - set(choice["sources"])
+    assert choice["transfer"]["value"] == left[target]
+    assert choice["transfer"]["english"] == 50
+
+
+def test_the_encoder_s_own_distance(tiny_encoder: Path, tiny_data: Path, tmp_path: Path) -> None:
+    given = (
+        "--task",
+        "xnli",
+        "--data",
+        str(tiny_data),
+        "--encoder",
+        str(tiny_encoder),
+        "--distances",
+        "encoder,kinship",
+    )
+    result = chosen(tmp_path, *given, "--k", "2", "--text-rows", "6", "--threads", "1")
+    assert [each["name"] for each in result["distances"]] == ["kinship", "encoder"]
+    folder = tmp_path / "text"
+    folder.mkdir()
+    for code in ("en", "de", "sw"):
+        (folder / f"{code}.txt").write_text("ba de\nfo gi\n", encoding="utf-8")
+    given = (
+        "--targets",
+        "en,de,sw,fr",
+        "--text",
+        str(folder),
+        "--encoder",
+        str(tiny_encoder),
+        "--distances",
+        "encoder",
+    )
+    result = chosen(tmp_path, *given, "--k", "1", "--threads", "1")
+    assert result["distances"][0]["replaced"] == ["fr"]
+
+
+def test_fifty_languages_and_a_thousand_draws_are_quick(tmp_path: Path) -> None:
+    """The bound is for two quiet cores; processor time, so that a busy machine does not matter."""
+    codes = [each.code for each in all_languages() if each.tasks][:50]
+    assert len(codes) == 50
+    scores = scores_file(tmp_path, codes)
+    started = time.process_time()
+    chosen(tmp_path, "--targets", ",".join(codes), "--distances", "kinship", "--k", "1,2,4,8", "--scores", str(scores))
+    assert time.process_time() - started < 10
+
+
+BAD = {
+    "nothing": ([], "name the languages"),
+    "fewer than k": (["--targets", "sw,yo", "--sources", "de,fr"], r"2 source languages \(de, fr\), fewer than --k 4"),
+    "unknown": (["--targets", "sw,xx"], "unknown language 'xx'"),
+    "twice": (["--targets", "sw,sw"], "--targets: sw is named more than once"),
+    "k": (["--targets", "sw,yo", "--k", "two"], "--k two: write numbers"),
+    "k of nothing": (["--targets", "sw,yo", "--k", "0"], "at least 1"),
+    "distance": (["--targets", "sw,yo,de,fr", "--distances", "kinshop"], "unknown distance 'kinshop'"),
+    "no text": (["--targets", "sw,yo,de,fr", "--distances", "encoder"], "--distances encoder reads text"),
+    "no uriel": (["--targets", "sw,yo,de,fr", "--uriel", "{folder}"], "holds no features.npz"),
+    "no scores": (["--targets", "sw,yo,de,fr", "--distances", "kinship", "--scores", "{folder}/x.csv"], "no such file"),
+    "no run": (["--targets", "sw,yo,de,fr", "--distances", "kinship", "--scores", "{folder}"], "is not a run folder"),
+    "rows": (["--targets", "sw,yo,de,fr", "--rows", "2"], "fewer than 4 sources"),
+    "coverage": (["--targets", "sw,yo,de,fr", "--min-coverage", "25"], "from 0 to 1"),
+    "empty text": (["--targets", "sw,yo,de,fr", "--text", "{text}", "--distances", "encoder"], "line 2 is empty"),
+    "no files": (["--targets", "de,fr,en,ja", "--text", "{text}", "--distances", "encoder"], "holds no file of"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence(name: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    import re
+
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "sw.txt").write_text("a\n\nb\n", encoding="utf-8")
+    given, said = BAD[name]
+    arguments = [each.format(folder=tmp_path, text=tmp_path / "text") for each in given]
+    assert call(["select", *arguments, "--output", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and re.search(said, error), error
+    assert not (tmp_path / "out").exists()
