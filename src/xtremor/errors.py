@@ -10,6 +10,10 @@ class UserError(Exception):
     """Input that we refuse: one sentence that says where, what was expected and what to do (exit code 2)."""
 
 
+class Incomplete(UserError):
+    """A part of the work failed and all else is done (exit code 3)."""
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """Return up to ``limit`` of ``known`` that look most like ``name``, best first; may be empty."""
     names = list(known)
