@@ -16,7 +16,8 @@ def results(
     /,
     *,
     output: Annotated[
-        Path | None, Parameter(alias="-o", help="File of all scores: .csv (for `xtremor compare`), .parquet; .tex of means.")
+        Path | None,
+        Parameter(alias="-o", help="File of all scores: .csv (for `xtremor compare`), .parquet; .tex of means."),
     ] = None,
     system: Annotated[str | None, Parameter(help="Only these systems, between commas.")] = None,
     arm: Annotated[str | None, Parameter(help="Only these arms.")] = None,
@@ -42,5 +43,9 @@ def results(
         write(table, output)
         say(f"{output}: {table.height} scores")
         return
-    shown = table.select("system", "task", "language", "seed", "score", "items", "metric").to_dicts() if rows else means(table)
+    shown = (
+        table.select("system", "task", "language", "seed", "score", "items", "metric").to_dicts()
+        if rows
+        else means(table)
+    )
     print_table(shown, by=None if rows else "task")

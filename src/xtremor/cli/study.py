@@ -32,7 +32,9 @@ class FileOptions:
         Path | None, Parameter(alias="-o", help="Study folder (default: studies/NAME, studies/NAME-tiny).")
     ] = None
     data: Annotated[Path | None, Parameter(help="Folder of the files, in place of the study file's.")] = None
-    scale: Annotated[str, Parameter(help="full, or tiny: a rehearsal with a tiny random encoder and few rows.")] = "full"
+    scale: Annotated[str, Parameter(help="full, or tiny: a rehearsal with a tiny random encoder and few rows.")] = (
+        "full"
+    )
 
 
 @Parameter(name="*")
@@ -62,8 +64,8 @@ study = App(
     name="study",
     help="""Plan, run and query a study: a graph of training runs from one TOML file.
 
-    A study crosses arms (methods, controls), intermediate tasks, targets and seeds. Its stages are stored by content, so
-    that nothing is run twice; killed at any moment, the same command goes on.
+    A study crosses arms (methods, controls), intermediate tasks, targets and seeds. Its stages are stored by content,
+    so that nothing is run twice; killed at any moment, the same command goes on.
 
     For example: `xtremor study new question --output question.toml`, `xtremor study plan question.toml`,
     `xtremor study run question.toml`
@@ -141,9 +143,7 @@ def status(
 
 
 @study.command
-def watch(
-    folder: FOLDER, /, *, seconds: Annotated[float, Parameter(help="Between two looks.")] = 30.0
-) -> None:
+def watch(folder: FOLDER, /, *, seconds: Annotated[float, Parameter(help="Between two looks.")] = 30.0) -> None:
     """Say how a study stands, again and again until it is finished."""
     from xtremor.study.files import StudyFolder
     from xtremor.study.status import status as look

@@ -143,8 +143,8 @@ def _power(study: Study, plan: Plan) -> list[str]:
             continue
         enough = "enough for" if least <= assumed.effect else "too few for"
         found.append(
-            f"power: {seeds} seeds see a difference of {least:.2f} points on {task} ({languages} languages) four times in "
-            f"five; {enough} the {assumed.effect:g} that matter"
+            f"power: {seeds} seeds see a difference of {least:.2f} points on {task} ({languages} languages) four times "
+            f"in five; {enough} the {assumed.effect:g} that matter"
         )
     said = f"assumed standard deviations over seeds {assumed.sd_seed:g} shared + {assumed.sd_language:g} a language"
     return [*found, f"  ({said}; measure them)"]

@@ -220,7 +220,9 @@ class Study:
         names = [arm.name for arm in self.arms]
         for arm in self.arms:
             if arm.stage1 is not None and not self.intermediate:
-                raise UserError(f"arm '{arm.name}' has a stage1, and the study names no task for it: intermediate = [...]")
+                raise UserError(
+                    f"arm '{arm.name}' has a stage1, and the study names no task for it: intermediate = [...]"
+                )
             if arm.match_compute is not None and arm.match_compute not in names:
                 raise UserError(f"arm '{arm.name}': match_compute: {unknown('arm', arm.match_compute, names)}")
             if arm.match_compute is not None and (self.arm(arm.match_compute).stage1 is None) != (arm.stage1 is None):

@@ -21,6 +21,8 @@ from xtremor.study.worker import BUSY, drop_if_done, missing
 POLL_SECONDS = 0.5
 # Before a stage that another worker has is asked for again.
 BUSY_SECONDS = 15.0
+# What a stage is worth before its first pass over a token: about what a core passes while a process starts.
+START = 20_000.0
 
 
 def units_of(plan: Plan) -> list[Unit]:
@@ -30,10 +32,10 @@ def units_of(plan: Plan) -> list[Unit]:
     for stage in plan.stages.values():
         if stage.kind == EVALUATION:
             continue
-        keys = (stage.key,)
+        keys: tuple[str, ...] = (stage.key,)
         if stage.kind == TARGET:
             keys += tuple(children[stage.key])
-        work = sum(plan.stages[key].size.work for key in keys)
+        work = sum(plan.stages[key].size.work + START for key in keys)
         found.append(Unit(stage.name, keys, stage.parents, work, stage.threads))
     return found
 
@@ -93,6 +95,7 @@ class Driver:
         for stage in self.plan.stages.values():
             if stage.kind == INTERMEDIATE:
                 drop_if_done(self.plan, self.store, self.children, stage.key)
+        self.store.tidy()
         if waiting:
             raise Incomplete(self._sentence(len(units), waiting))
 
@@ -177,10 +180,12 @@ class Driver:
         """Share of a unit's work that is done."""
         done = 0.0
         for key in unit.keys:
-            size = self.plan.stages[key].size
-            share = 1.0 if self.store.has(key) else share_of_run(self.store.work / key, size.updates, 1.0)()
-            done += size.work * min(1.0, share)
-        return done / unit.work if unit.work else 0.0
+            size, area = self.plan.stages[key].size, self.store.work / key
+            if self.store.has(key):
+                done += size.work + START
+            elif area.is_dir():
+                done += START + size.work * min(1.0, share_of_run(area, size.updates, 1.0)())
+        return done / unit.work
 
     def _note(self, units: int, waiting: list[Unit]) -> str:
         names = f", now {'; '.join(unit.name for unit in self.running)}" if 0 < len(self.running) <= 4 else ""

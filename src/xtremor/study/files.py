@@ -59,7 +59,8 @@ class StudyFolder:
         """The plan; raises UserError where the folder is no study's."""
         if not self.plan.is_file():
             raise UserError(
-                f"{self.path} is no study folder: it has no plan.json; `xtremor study plan FILE --output FOLDER` makes one"
+                f"{self.path} is no study folder: it has no plan.json, which `xtremor study plan FILE --output FOLDER` "
+                "writes"
             )
         return read_plan(self.plan)
 

@@ -39,7 +39,9 @@ class Verdict:
     def sentence(self) -> str:
         """For people."""
         if not self.frozen:
-            return "the plan was never frozen: nothing says that arms, seeds and contrasts were chosen before the results"
+            return (
+                "the plan was never frozen: nothing says that arms, seeds and contrasts were chosen before the results"
+            )
         after = f", when {self.before_results} of its stages had been finished" if self.before_results else ""
         began = f"the plan was frozen on {self.when}{after} ({self.hash[:12]})"
         if self.kept:

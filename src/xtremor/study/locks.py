@@ -1,9 +1,9 @@
 """Locks of stages on a file system that several machines may share.
 
-A lock is a file of the owner's own, ``locks/KEY.TOKEN``. Who wants a stage creates his file first and then looks: he has
-the lock if no other file of the stage is alive. Of two who come at once the later one sees the earlier one's file, so
-that at most one of them stays (both may step back, and try again). No file is ever taken over, so that no owner can lose
-a fresh lock to somebody who judged an old one.
+A lock is a file of the owner's own, ``locks/KEY.TOKEN``. Who wants a stage creates his file first and then looks: he
+has the lock if no other file of the stage is alive. Of two who come at once the later one sees the earlier one's file,
+so that at most one of them stays (both may step back, and try again). No file is ever taken over, so that no owner can
+lose a fresh lock to somebody who judged an old one.
 
 A file is alive while its owner touches it; it is dead when it has not been touched for ``LEASE`` seconds by the clock
 of the file system itself, or at once when its owner was a process of this machine that is gone. An owner whose file has
@@ -96,7 +96,7 @@ class StageLock:
 
 def owners(folder: Path, key: str) -> list[Path]:
     """Lock files of a stage."""
-    return [path for path in folder.glob(f"{key}.*")]
+    return list(folder.glob(f"{key}.*"))
 
 
 def alive(path: Path, lease: float | None = None) -> bool:

@@ -204,7 +204,8 @@ def check_unchanged(stage_data: Mapping[str, Any], found: Mapping[str, Any], nam
     """Raise UserError where the rows that a stage reads now are not those that it was planned for."""
     if dict(stage_data) != dict(found):
         raise UserError(
-            f"{name}: the data is not what it was when the study was planned; run `xtremor study run` on the study file again, which plans anew"
+            f"{name}: the data is not what it was when the study was planned; give `xtremor study run` the study file "
+            "again, which plans anew"
         )
 
 

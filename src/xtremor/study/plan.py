@@ -123,7 +123,9 @@ def make_plan(study: Study, source: str = "") -> Plan:
             stages.setdefault(stage.key, stage)
     cells = tuple(cell for cell, _ in found)
     _refuse_twins(cells)
-    ordered = {key: stage for kind in (INTERMEDIATE, TARGET, EVALUATION) for key, stage in stages.items() if stage.kind == kind}
+    ordered = {
+        key: stage for kind in (INTERMEDIATE, TARGET, EVALUATION) for key, stage in stages.items() if stage.kind == kind
+    }
     return Plan(study.name, study.design(), asdict(study.keep), study.store, ordered, cells, source)
 
 
@@ -185,7 +187,9 @@ class _Planner:
         The schedule is stretched where the arm matches another's compute.
         """
         study = self.study
-        stated = ((arm.stage1 or Settings()) if first else arm.stage2).over(own, study.stage1 if first else study.stage2)
+        stated = ((arm.stage1 or Settings()) if first else arm.stage2).over(
+            own, study.stage1 if first else study.stage2
+        )
         try:
             recipe, method = stated.recipe(root.name, study.threads), stated.method()
             if arm.match_compute is None:

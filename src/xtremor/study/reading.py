@@ -195,10 +195,15 @@ def _plain(kind: type[Made], one: Any, place: str) -> Made:
     values = {}
     for each in known:
         if each.name in table:
-            values[each.name] = _of_kind(table[each.name], float if "float" in str(each.type) else str, f"{place}: {each.name}")
+            values[each.name] = _of_kind(
+                table[each.name], float if "float" in str(each.type) else str, f"{place}: {each.name}"
+            )
         elif each.default is MISSING:
             raise UserError(f"{place}: {each.name} is missing")
-    return kind(**values)
+    try:
+        return kind(**values)
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from error
 
 
 def _known(table: Mapping[str, Any], known: Any, where: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 COLUMNS = (
-    "system", "task", "language", "seed", "score", "stage1_seed", "stage2_seed", "arm", "encoder", "intermediate", "split",
-    "metric", "items", "english_dev", "passes", "updates", "stage",
+    "system", "task", "language", "seed", "score", "stage1_seed", "stage2_seed", "arm", "encoder", "intermediate",
+    "split", "metric", "items", "english_dev", "passes", "updates", "stage",
 )  # fmt: skip
 # Columns that a user may filter by.
 FILTERS = ("system", "arm", "task", "language", "encoder", "intermediate")
@@ -27,8 +28,8 @@ FORMATS = (".csv", ".parquet", ".tex")
 def results(folder: StudyFolder) -> pl.DataFrame:
     """Every score of the finished evaluations, in the order of the study.
 
-    ``seed`` names a run (``3``, or ``3.2`` for the second target run of the third replicate); ``stage1_seed`` is the unit of
-    replication, within which ``stage2_seed`` is nested. ``passes`` is of the last stage, relative to plain.
+    ``seed`` names a run (``3``, or ``3.2`` for the second target run of the third replicate); ``stage1_seed`` is the
+    unit of replication, within which ``stage2_seed`` is nested. ``passes`` is of the last stage, relative to plain.
 
     Raises:
         UserError: no study, no finished evaluation, or a stage whose scores were edited.
@@ -62,7 +63,7 @@ def results(folder: StudyFolder) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=kinds, orient="row")
 
 
-def filtered(table: pl.DataFrame, wanted: dict[str, Sequence[str]]) -> pl.DataFrame:
+def filtered(table: pl.DataFrame, wanted: Mapping[str, Sequence[str]]) -> pl.DataFrame:
     """Rows whose columns hold one of the values named; raises UserError for a value that is nowhere in the column."""
     import polars as pl
 
@@ -85,17 +86,18 @@ def means(table: pl.DataFrame) -> list[dict[str, Any]]:
     found = []
     for (task, system), part in table.group_by(["task", "system"], maintain_order=True):
         away, home = part.filter(~english), part.filter(english)
-        runs = (away if away.height else home).group_by("seed").agg(pl.col("score").mean())["score"]
-        deviation = runs.std() if runs.len() > 1 else None
+        runs = (away if away.height else home).group_by("seed").agg(pl.col("score").mean())["score"].to_list()
+        deviation = f"{statistics.stdev(runs):.2f}" if len(runs) > 1 else ""
+        inside = statistics.fmean(home["score"].to_list()) if home.height else None
         found.append(
             {
                 "task": task,
                 "system": system,
-                "runs": runs.len(),
+                "runs": len(runs),
                 "languages": away["language"].n_unique(),
-                "mean": f"{runs.mean():.2f}",
-                "sd over runs": "" if deviation is None else f"{deviation:.2f}",
-                "en": f"{home['score'].mean():.2f}" if home.height else "",
+                "mean": f"{statistics.fmean(runs):.2f}",
+                "sd over runs": deviation,
+                "en": "" if inside is None else f"{inside:.2f}",
                 "metric": part["metric"][0],
             }
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from xtremor.console import say
 from xtremor.errors import unknown
@@ -32,42 +33,35 @@ def scaled(study: Study, scale: str) -> Study:
         return study
     if study.data is None or not Path(study.data).expanduser().is_dir():
         study = _without_files(study)
-    common = {"train_rows": ROWS, "epochs": 1.0, "batch_size": 8, "max_length": LENGTH}
-
-    def small(settings: Settings) -> Settings:
-        stated = settings.as_dict()
-        # Half an epoch of a schedule that had five must not become none.
-        probe = {"probe_epochs": 1.0} if "probe_epochs" in stated else {}
-        depth = {"freeze_layers": 1} if "freeze_layers" in stated else {}
-        site = {"site": "layer:1"} if str(stated.get("site", "")).startswith("layer:") else {}
-        return settings.changed(**{name: value for name, value in common.items()}, **probe, **depth, **site)
-
-    def less(settings: Settings) -> Settings:
-        kept = {name: value for name, value in settings.as_dict().items() if name not in common}
-        return small(Settings(tuple(sorted(kept.items()))))
-
     return replace(
         study,
         encoders=(str(tiny_encoder(cache_folder() / "tiny-encoder")),),
-        intermediate=tuple(replace(each, settings=less(each.settings)) for each in study.intermediate),
-        stage1=less(study.stage1),
-        stage2=less(study.stage2),
-        arms=tuple(_arm(arm, less) for arm in study.arms),
-        targets=tuple(_target(target, less) for target in study.targets),
+        intermediate=tuple(replace(each, settings=small(each.settings)) for each in study.intermediate),
+        stage1=small(study.stage1),
+        stage2=small(study.stage2),
+        arms=tuple(_arm(arm) for arm in study.arms),
+        targets=tuple(_target(target) for target in study.targets),
         seeds=Seeds(study.seeds.stage1[:2], study.seeds.stage2[:1]),
         threads=1,
         scale=scale,
     )
 
 
-def _arm(arm: Arm, less: object) -> Arm:
-    make = less
-    assert callable(make)
-    return replace(arm, stage1=None if arm.stage1 is None else make(arm.stage1), stage2=make(arm.stage2))
+def small(settings: Settings) -> Settings:
+    """The same with few rows and one epoch; what counts epochs or layers is cut to what there is."""
+    stated = settings.as_dict()
+    cut: dict[str, Any] = {"train_rows": ROWS, "epochs": 1.0, "batch_size": 8, "max_length": LENGTH}
+    cut |= {"probe_epochs": 1.0} if "probe_epochs" in stated else {}
+    cut |= {"freeze_layers": 1} if "freeze_layers" in stated else {}
+    cut |= {"site": "layer:1"} if str(stated.get("site", "")).startswith("layer:") else {}
+    return settings.changed(**cut)
 
 
-def _target(target: Target, less: object) -> Target:
-    assert callable(less)
+def _arm(arm: Arm) -> Arm:
+    return replace(arm, stage1=None if arm.stage1 is None else small(arm.stage1), stage2=small(arm.stage2))
+
+
+def _target(target: Target) -> Target:
     named = [code for code in target.languages if not code.startswith("-")]
     languages = named[:LANGUAGES]
     if not named:
@@ -75,7 +69,7 @@ def _target(target: Target, less: object) -> Target:
         known = card(target.task).languages
         languages = [code for code in known if code not in left][:LANGUAGES]
     limit = LIMIT if target.limit is None else min(LIMIT, target.limit)
-    return replace(target, languages=tuple(languages), limit=limit, settings=less(target.settings))
+    return replace(target, languages=tuple(languages), limit=limit, settings=small(target.settings))
 
 
 def _without_files(study: Study) -> Study:

@@ -56,7 +56,9 @@ class Status:
 
     def lines(self, plan: Plan) -> list[str]:
         """For people."""
-        found = [f"{self.name}: {sum(s == 'finished' for s in self.states.values())} of {len(self.states)} stages finished"]
+        found = [
+            f"{self.name}: {sum(s == 'finished' for s in self.states.values())} of {len(self.states)} stages finished"
+        ]
         for kind, own in self.counts.items():
             found.append(f"  {kind}: " + ", ".join(f"{own[state]} {state}" for state in STATES if own[state]))
         for key, owner in self.owners.items():
@@ -86,9 +88,7 @@ def status(folder: StudyFolder, plan: Plan) -> Status:
             states[key] = "running"
         else:
             states[key] = "failed" if key in failures else "waiting"
-    counts = {
-        kind: {state: 0 for state in STATES} for kind in KINDS if any(s.kind == kind for s in plan.stages.values())
-    }
+    counts = {kind: dict.fromkeys(STATES, 0) for kind in KINDS if any(s.kind == kind for s in plan.stages.values())}
     for key, state in states.items():
         counts[plan.stages[key].kind][state] += 1
     facts = folder.facts(store, [key for key in plan.stages if key in finished])
@@ -96,9 +96,7 @@ def status(folder: StudyFolder, plan: Plan) -> Status:
     return Status(plan.name, states, counts, owners, failures, left, verdict(folder, plan))
 
 
-def seconds_left(
-    plan: Plan, states: Mapping[str, str], facts: Mapping[str, Mapping[str, Any]]
-) -> float | None:
+def seconds_left(plan: Plan, states: Mapping[str, str], facts: Mapping[str, Mapping[str, Any]]) -> float | None:
     """Seconds that one worker needs for what is not finished, from those that finished stages took; None without any.
 
     A stage costs what stages of its kind and task cost for as much work; else of its kind; else of any.

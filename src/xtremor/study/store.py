@@ -103,19 +103,18 @@ class Store:
             raise UserError(f"{path} was edited: it no longer describes this stage; {_mend(path.parent)}")
         return found
 
-    def publish(self, stage: Stage, told: Mapping[str, Any], files: Iterable[Path] = ()) -> None:
+    def publish(self, stage: Stage, told: Mapping[str, Any], log: Path | None = None) -> None:
         """Make the work area of a stage the finished stage.
 
         Args:
             stage: that is whole.
             told: what ``stage.json`` says beside identity and checksums.
-            files: further files that are copied in.
+            log: what was printed; it becomes ``output.log``.
         """
         area, target = self.work / stage.key, self.stages / stage.key
         with explained(target):
-            for path in files:
-                if path.is_file():
-                    shutil.copyfile(path, area / path.name)
+            if log is not None and log.is_file():
+                shutil.copyfile(log, area / "output.log")
             manifest = {
                 "format": FORMAT,
                 "key": stage.key,
@@ -133,6 +132,8 @@ class Store:
                     raise
                 # Somebody else was first; what he has is the same.
                 shutil.rmtree(area, ignore_errors=True)
+            if log is not None:
+                log.unlink(missing_ok=True)
 
     def drop_model(self, key: str) -> bool:
         """Remove the model of a finished stage, whose results stay; whether there was one."""
@@ -150,6 +151,20 @@ class Store:
         bin_ = self.work / f".forgotten-{key}-{uuid.uuid4().hex[:8]}"
         os.rename(self.stages / key, bin_)
         shutil.rmtree(bin_, ignore_errors=True)
+
+    def tidy(self) -> None:
+        """Remove what workers left that were killed as a stage became whole: their logs, areas and locks."""
+        from xtremor.study.locks import alive
+
+        finished = self.finished()
+        dead = [path for path in self.locks.glob("*.*") if path.name[0] != "." and not alive(path)]
+        for path in dead:
+            path.unlink(missing_ok=True)
+        locked = {path.name.partition(".")[0] for path in self.locks.glob("*.*")}
+        for path in self.work.iterdir():
+            key = path.name.partition(".")[0]
+            if path.name.startswith(".forgotten-") or (key in finished and key not in locked):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def verify(self, key: str, whole: bool = True) -> None:
         """Raise UserError, naming the file, where a finished stage is not as it was stored.

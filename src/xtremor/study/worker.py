@@ -1,7 +1,7 @@
 """The process that runs stages: ``python -m xtremor.study.worker PLAN STORE KEY...``, whatever launched it.
 
-It works inside the store, so that no record holds a path of the machine. Exit codes: 0 all stages are finished, 75 another
-worker has one of them, 130 stopped, 2 refused, anything else a fault or a kill.
+It works inside the store, so that no record holds a path of the machine. Exit codes: 0 all stages are finished, 75
+another worker has one of them, 130 stopped, 2 refused, anything else a fault or a kill.
 """
 
 from __future__ import annotations
@@ -76,8 +76,7 @@ class Worker:
             run = self._evaluate if stage.kind == EVALUATION else self._train
             told = run(stage, self.store.work / stage.key)
         told["seconds"]["process"] = time.monotonic() - started
-        self.store.publish(stage, told, [self.store.work / f"{stage.key}.log"])
-        (self.store.work / f"{stage.key}.log").unlink(missing_ok=True)
+        self.store.publish(stage, told, self.store.work / f"{stage.key}.log")
 
     def _train(self, stage: Stage, area: Path) -> dict[str, Any]:
         from xtremor.cli.options import TaskOptions

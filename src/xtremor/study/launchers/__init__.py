@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xtremor.errors import unknown
+from xtremor.errors import UserError, unknown
 from xtremor.study.launchers.base import Ended, Launcher, Unit
 
 __all__ = ["NAMES", "Ended", "Launcher", "Unit", "check_launcher"]
@@ -51,7 +51,6 @@ def make_launcher(
         from xtremor.study.launchers.slurm import Slurm
 
         return Slurm(threads, folder / "slurm", workers, options)
-    from xtremor.errors import UserError
     from xtremor.study.launchers.local import Local
 
     if options:

@@ -49,7 +49,7 @@ class Local:
     def start(self, unit: Unit, command: Sequence[str]) -> None:
         """Start a worker in the first free place."""
         place = next(number for number in range(len(self._running) + 1) if number not in self._running)
-        output = tempfile.TemporaryFile()
+        output = tempfile.TemporaryFile()  # noqa: SIM115
         environment = {"CUDA_VISIBLE_DEVICES": str(place % self.gpus)} if self.gpus > 1 else {}
         environment["OMP_NUM_THREADS"] = str(unit.threads)
         self._running[place] = (unit, start_process(command, output, environment), output)
@@ -60,7 +60,8 @@ class Local:
         for place, (unit, process, output) in list(self._running.items()):
             if process.poll() is not None:
                 del self._running[place]
-                found.append(Ended(unit, process.returncode, _said(output, process.returncode)))
+                with output:
+                    found.append(Ended(unit, process.returncode, said_in(output, process.returncode)))
         return found
 
     def stop(self) -> None:
@@ -76,11 +77,10 @@ class Local:
         self._running.clear()
 
 
-def _said(output: IO[bytes], code: int) -> str:
-    """What a worker printed before it opened its stage's log."""
-    with output:
-        output.seek(0)
-        lines = [line for line in output.read().decode("utf-8", "replace").split("\n") if line.strip()]
+def said_in(output: IO[bytes], code: int) -> str:
+    """Why a worker ended: the signal, or what it printed last outside its stage's log."""
+    output.seek(0)
+    lines = [line for line in output.read().decode("utf-8", "replace").split("\n") if line.strip()]
     if code < 0:
         return f"it was ended by signal {-code} (memory may have run out; try fewer --workers)"
     return lines[-1].removeprefix("error: ") if lines else ""
