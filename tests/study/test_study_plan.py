@@ -14,7 +14,8 @@ from xtremor.errors import UserError
 from xtremor.study.design import Study
 from xtremor.study.files import StudyFolder
 from xtremor.study.freeze import freeze, verdict
-from xtremor.study.plan import Plan, make_plan
+from xtremor.study.plan import Plan
+from xtremor.study.planning import make_plan
 from xtremor.study.power import smallest_effect
 from xtremor.study.reading import read_study
 from xtremor.study.scale import scaled

@@ -10,7 +10,8 @@ from helpers.commands import call
 from helpers.studies import Inline
 
 from xtremor.study.files import StudyFolder
-from xtremor.study.plan import Plan, make_plan
+from xtremor.study.plan import Plan
+from xtremor.study.planning import make_plan
 from xtremor.study.reading import parse_study
 from xtremor.study.recipes import names, text_of
 from xtremor.study.results import results

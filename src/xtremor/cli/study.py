@@ -210,7 +210,7 @@ def new(
 def _planned(file: Path, files: FileOptions) -> tuple[Study, Plan, StudyFolder]:
     """Read a study file, plan it, and put the plan into its folder."""
     from xtremor.study.files import StudyFolder
-    from xtremor.study.plan import make_plan
+    from xtremor.study.planning import make_plan
     from xtremor.study.reading import parse_study, read_text
     from xtremor.study.scale import scaled
     from xtremor.study.stage import digest_of
