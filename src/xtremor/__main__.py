@@ -1,4 +1,5 @@
-"""Entry point: exit code 0, 2 for bad input (one sentence, no traceback), 1 for a fault of ours, 130 for Ctrl-C."""
+"""Entry point: exit code 0, 2 for bad input (one sentence, no traceback), 3 where a part failed, 1 for a fault of ours,
+130 for Ctrl-C."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ def run(arguments: Sequence[str]) -> int:
 
     from xtremor.cli.app import app, explain
     from xtremor.cli.config import expand
-    from xtremor.errors import Elsewhere, UserError
+    from xtremor.errors import Elsewhere, Incomplete, UserError
     from xtremor.launch import stop_with_parent
     from xtremor.ranks import check_command, launched, speak_once
 
@@ -36,9 +37,11 @@ def run(arguments: Sequence[str]) -> int:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         # All processes of a run have the same command line.
-        return _refuse(explain(error, arguments), speaks)
+        return _refuse(explain(error, arguments), speaks=speaks)
     except Elsewhere:
         return 2
+    except Incomplete as error:
+        return _refuse(str(error), 3)
     except UserError as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
@@ -58,10 +61,10 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _refuse(sentence: str, speaks: bool = True) -> int:
+def _refuse(sentence: str, code: int = 2, speaks: bool = True) -> int:
     if speaks:
         print(f"error: {sentence}", file=sys.stderr)
-    return 2
+    return code
 
 
 def _stopped(sentence: str, speaks: bool = True) -> int:

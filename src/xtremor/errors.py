@@ -14,6 +14,10 @@ class Elsewhere(UserError):
     """The same in another process of a run, which says it; this one ends without a word."""
 
 
+class Incomplete(UserError):
+    """A part of the work failed and all else is done (exit code 3)."""
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """Return up to ``limit`` of ``known`` that look most like ``name``, best first; may be empty."""
     names = list(known)

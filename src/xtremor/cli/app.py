@@ -65,6 +65,24 @@ COMMANDS = {
         For example: `xtremor sweep --methods plain,noise,pgd --radius 0.001,0.003,0.01 --seeds 2 --output sweep`
         """,
     ),
+    "study": (
+        "xtremor.cli.study:study",
+        """Plan, run and query a study: a graph of training runs from one TOML file.
+
+        A study crosses arms (methods, controls), intermediate tasks, targets and seeds. Its stages are stored by
+        content, so that nothing is run twice; killed at any moment, the same command goes on.
+
+        For example: `xtremor study new question --output question.toml`, `xtremor study plan question.toml`,
+        `xtremor study run question.toml`
+        """,
+    ),
+    "results": (
+        "xtremor.cli.results:results",
+        """Query the scores of a study: means, or one row for each system, task, language and seed.
+
+        For example: `xtremor results studies/pilot`, or `xtremor results studies/pilot --task panx --output scores.csv`
+        """,
+    ),
     "interpolate": (
         "xtremor.cli.interpolate:interpolate",
         """Move a trained run's encoder part of the way back to its pretrained weights (WiSE-FT).

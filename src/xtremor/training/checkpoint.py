@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from xtremor.errors import UserError
 from xtremor.paths import atomic_file
 from xtremor.robust.methods.base import Runner
+from xtremor.training.folder import CHECKPOINT
 
-NAME = "checkpoint.safetensors"
+NAME = CHECKPOINT
 
 
 def save(

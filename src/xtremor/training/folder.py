@@ -20,10 +20,10 @@ from typing import Any
 
 from xtremor.errors import UserError
 from xtremor.paths import atomic_file, explained
-from xtremor.training import checkpoint
 from xtremor.training.config import differences
 
 FORMAT = 1
+CHECKPOINT = "checkpoint.safetensors"
 LOCK = ".lock"
 # Locks of the run folders that this process works on.
 _HELD: dict[Path, Any] = {}
@@ -121,7 +121,7 @@ class RunFolder:
 
     def _sweep(self) -> None:
         """Remove the half-written files of a process that was killed; `xtremor.paths` names them."""
-        paths = (self.config, self.record, self.scores, self.predictions, self.model, self.path / checkpoint.NAME)
+        paths = (self.config, self.record, self.scores, self.predictions, self.model, self.path / CHECKPOINT)
         # The last are safetensors' own drafts, which from 0.8 on it writes beside the file that it was given.
         for pattern in (*(f".{path.name}.*" for path in paths), ".tmp??????"):
             for left in self.path.glob(pattern):
@@ -132,7 +132,7 @@ class RunFolder:
         if not self.path.is_dir():
             raise UserError(f"run folder {self.path} does not exist")
         if not self.record.exists():
-            if (self.path / checkpoint.NAME).exists() or self.config.exists():
+            if (self.path / CHECKPOINT).exists() or self.config.exists():
                 raise UserError(f"the run in {self.path} is not finished; give its training command again to go on")
             raise UserError(f"{self.path} is not a run folder: it has no run.json (`xtremor train` writes one)")
         record = read_json(self.record)

@@ -1,0 +1,104 @@
+"""A plan: the stages of a study, content-addressed, and which of them make which cell of its grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from xtremor.errors import UserError
+from xtremor.study.stage import Stage, digest_of
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the grid: keys of its stages, and where it stands.
+
+    Attributes:
+        system: the arm, with encoder and intermediate task where the study has several.
+        arm, encoder, intermediate, task, split: see the study; ``intermediate`` is empty for an arm without one.
+        stage1_seed, stage2_seed: ids of its seeds.
+        evaluation, target, stage1: keys; ``stage1`` is None where there is none.
+    """
+
+    system: str
+    arm: str
+    encoder: str
+    intermediate: str
+    task: str
+    split: str
+    stage1_seed: int
+    stage2_seed: int
+    evaluation: str
+    target: str
+    stage1: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study's stages, parents before children, and its cells.
+
+    Attributes:
+        name: of the study.
+        design: what it asks, in plain values.
+        keep: whose models stay.
+        store: folder of the stages as the study names it; None is the study's own.
+        stages: key -> stage.
+        cells: one an evaluation.
+        source: digest of the text that it was planned from.
+    """
+
+    name: str
+    design: Mapping[str, Any]
+    keep: Mapping[str, str]
+    store: str | None
+    stages: Mapping[str, Stage]
+    cells: tuple[Cell, ...]
+    source: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Of the design and of every stage."""
+        return digest_of({"design": self.design, "stages": sorted(self.stages)})
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the disk."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "source": self.source,
+            "store": self.store,
+            "keep": dict(self.keep),
+            "design": self.design,
+            "stages": [stage.as_dict() for stage in self.stages.values()],
+            "cells": [asdict(cell) for cell in self.cells],
+        }
+
+    @staticmethod
+    def from_dict(told: Mapping[str, Any], where: Path) -> Plan:
+        """As `as_dict` told it; raises UserError for one of another version."""
+        if told.get("format") != FORMAT:
+            raise UserError(
+                f"{where}: a plan of format {told.get('format')}, this version of xtremor reads {FORMAT}; plan again"
+            )
+        stages = map(Stage.from_dict, told["stages"])
+        return Plan(
+            name=told["name"],
+            design=told["design"],
+            keep=told["keep"],
+            store=told["store"],
+            stages={stage.key: stage for stage in stages},
+            cells=tuple(Cell(**cell) for cell in told["cells"]),
+            source=told["source"],
+        )
+
+    def children(self) -> dict[str, list[str]]:
+        """Key -> keys of the stages that start from it."""
+        found: dict[str, list[str]] = {key: [] for key in self.stages}
+        for stage in self.stages.values():
+            for parent in stage.parents:
+                found[parent].append(stage.key)
+        return found

@@ -1,0 +1,141 @@
+"""Scores of a study as a table: one row for each arm, task, language and pair of seeds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xtremor.errors import UserError, unknown
+from xtremor.languages import is_english
+from xtremor.paths import atomic_file
+from xtremor.study.files import StudyFolder
+from xtremor.training.folder import read_json
+
+if TYPE_CHECKING:
+    import polars as pl
+
+COLUMNS = (
+    "system", "task", "language", "seed", "score", "stage1_seed", "stage2_seed", "arm", "encoder", "intermediate",
+    "split", "metric", "items", "english_dev", "passes", "updates", "stage",
+)  # fmt: skip
+# Columns that a user may filter by.
+FILTERS = ("system", "arm", "task", "language", "encoder", "intermediate")
+FORMATS = (".csv", ".parquet", ".tex")
+
+
+def results(folder: StudyFolder) -> pl.DataFrame:
+    """Every score of the finished evaluations, in the order of the study.
+
+    ``seed`` names a run (``3``, or ``3.2`` for the second target run of the third replicate); ``stage1_seed`` is the
+    unit of replication, within which ``stage2_seed`` is nested. ``passes`` is of the last stage, relative to plain.
+
+    Raises:
+        UserError: no study, no finished evaluation, or a stage whose scores were edited.
+    """
+    import polars as pl
+
+    plan = folder.read()
+    store = folder.store(plan).open()
+    finished = store.finished()
+    nested = len({cell.stage2_seed for cell in plan.cells}) > 1
+    rows: list[tuple[Any, ...]] = []
+    for cell in plan.cells:
+        if cell.evaluation not in finished:
+            continue
+        store.verify(cell.evaluation, whole=False)
+        run = store.stages / cell.evaluation
+        scores, record = read_json(run / "scores.json"), read_json(run / "run.json")
+        counts, dev = record.get("counts", {}), record.get("english_dev") or {}
+        seed = f"{cell.stage1_seed}.{cell.stage2_seed}" if nested else str(cell.stage1_seed)
+        for language, found in scores["languages"].items():
+            rows.append(
+                (cell.system, cell.task, language, seed, found["score"], cell.stage1_seed, cell.stage2_seed, cell.arm,
+                 cell.encoder, cell.intermediate, cell.split, scores["metric"], found["items"], dev.get("score"),
+                 counts.get("passes_relative_to_plain"), counts.get("updates"), cell.evaluation)
+            )  # fmt: skip
+    if not rows:
+        raise UserError(f"{folder.path} has no finished evaluation yet; `xtremor study run` makes them")
+    kinds: dict[str, Any] = dict.fromkeys(COLUMNS, pl.String())
+    kinds |= dict.fromkeys(("score", "english_dev", "passes"), pl.Float64())
+    kinds |= dict.fromkeys(("stage1_seed", "stage2_seed", "items", "updates"), pl.Int64())
+    return pl.DataFrame(rows, schema=kinds, orient="row")
+
+
+def filtered(table: pl.DataFrame, wanted: Mapping[str, Sequence[str]]) -> pl.DataFrame:
+    """Rows whose columns hold one of the values named; raises UserError for a value that is nowhere in the column."""
+    import polars as pl
+
+    for column, values in wanted.items():
+        known = table[column].unique(maintain_order=True).to_list()
+        for value in values:
+            if value not in known:
+                raise unknown(f"{column}", value, known)
+        table = table.filter(pl.col(column).is_in(list(values)))
+    if table.height == 0:
+        raise UserError("no score answers all of these filters together; leave one out")
+    return table
+
+
+def means(table: pl.DataFrame) -> list[dict[str, Any]]:
+    """For people: mean over languages without English, its spread over runs, English, by task and system."""
+    import polars as pl
+
+    english = pl.col("language").map_elements(is_english, return_dtype=pl.Boolean)
+    found = []
+    for (task, system), part in table.group_by(["task", "system"], maintain_order=True):
+        away, home = part.filter(~english), part.filter(english)
+        runs = (away if away.height else home).group_by("seed").agg(pl.col("score").mean())["score"].to_list()
+        deviation = f"{statistics.stdev(runs):.2f}" if len(runs) > 1 else ""
+        inside = statistics.fmean(home["score"].to_list()) if home.height else None
+        found.append(
+            {
+                "task": task,
+                "system": system,
+                "runs": len(runs),
+                "languages": away["language"].n_unique(),
+                "mean": f"{statistics.fmean(runs):.2f}",
+                "sd over runs": deviation,
+                "en": "" if inside is None else f"{inside:.2f}",
+                "metric": part["metric"][0],
+            }
+        )
+    return found
+
+
+def write(table: pl.DataFrame, path: Path) -> None:
+    """Write a table as its name ends: ``.csv``, ``.parquet``, or ``.tex`` (means by system and task)."""
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
+        raise UserError(f"--output {path}: the name must end in one of {', '.join(FORMATS)}")
+    with atomic_file(path) as draft:
+        if ending == ".csv":
+            table.write_csv(draft)
+        elif ending == ".parquet":
+            table.write_parquet(draft)
+        else:
+            draft.write_text(latex(table), encoding="utf-8")
+
+
+def latex(table: pl.DataFrame) -> str:
+    """A LaTeX table (booktabs): systems by tasks, mean over languages without English, standard deviation over runs."""
+    rows = means(table)
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    cells = {(row["system"], row["task"]): row for row in rows}
+    lines = [rf"\begin{{tabular}}{{l{'r' * len(tasks)}}}", r"\toprule"]
+    lines += [" & ".join(["System", *map(_escaped, tasks)]) + r" \\", r"\midrule"]
+    for system in dict.fromkeys(row["system"] for row in rows):
+        shown = [_cell(cells.get((system, task))) for task in tasks]
+        lines.append(" & ".join([_escaped(system), *shown]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "--"
+    return row["mean"] + (rf" {{\small $\pm$ {row['sd over runs']}}}" if row["sd over runs"] else "")
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{sign}" if sign in "&%$#_{}" else sign for sign in text)

@@ -1,0 +1,139 @@
+"""A study at tiny scale: the same graph with a tiny random encoder and few rows, to see that all of it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from xtremor.console import say
+from xtremor.errors import unknown
+from xtremor.paths import atomic_folder, cache_folder
+from xtremor.sources import ON_DISK
+from xtremor.study.design import Arm, Intermediate, Seeds, Study, Target
+from xtremor.study.settings import Settings
+from xtremor.tasks.cards import card
+
+SCALES = ("full", "tiny")
+ROWS, LIMIT, LANGUAGES, LENGTH, WIDTH = 16, 4, 3, 96, 16
+# What stands for a task that reads files where no data folder is given.
+STARTER = {"tagging": "slots", "spans": "slots"}
+
+
+def scaled(study: Study, scale: str) -> Study:
+    """The study at a scale.
+
+    Tiny: one encoder of two random layers that reads bytes, 16 training rows and an epoch, two seeds, the first three
+    languages, four items each. Tasks that need files are replaced by those of the starter data where the study has no
+    data folder.
+    """
+    if scale not in SCALES:
+        raise unknown("scale", scale, SCALES)
+    if scale == "full":
+        return study
+    if study.data is None or not Path(study.data).expanduser().is_dir():
+        study = _without_files(study)
+    return replace(
+        study,
+        encoders=(str(tiny_encoder(cache_folder() / "tiny-encoder")),),
+        intermediate=tuple(replace(each, settings=small(each.settings)) for each in study.intermediate),
+        stage1=small(study.stage1),
+        stage2=small(study.stage2),
+        arms=tuple(_arm(arm) for arm in study.arms),
+        targets=tuple(_target(target) for target in study.targets),
+        seeds=Seeds(study.seeds.stage1[:2], study.seeds.stage2[:1]),
+        threads=1,
+        scale=scale,
+    )
+
+
+def small(settings: Settings) -> Settings:
+    """The same with few rows and one epoch; what counts epochs or layers is cut to what there is."""
+    stated = settings.as_dict()
+    cut: dict[str, Any] = {"train_rows": ROWS, "epochs": 1.0, "batch_size": 8, "max_length": LENGTH}
+    cut |= {"probe_epochs": 1.0} if "probe_epochs" in stated else {}
+    cut |= {"freeze_layers": 1} if "freeze_layers" in stated else {}
+    cut |= {"site": "layer:1"} if str(stated.get("site", "")).startswith("layer:") else {}
+    return settings.changed(**cut)
+
+
+def _arm(arm: Arm) -> Arm:
+    return replace(arm, stage1=None if arm.stage1 is None else small(arm.stage1), stage2=small(arm.stage2))
+
+
+def _target(target: Target) -> Target:
+    named = [code for code in target.languages if not code.startswith("-")]
+    languages = named[:LANGUAGES]
+    if not named:
+        left = [code[1:] for code in target.languages]
+        known = card(target.task).languages
+        languages = [code for code in known if code not in left][:LANGUAGES]
+    limit = LIMIT if target.limit is None else min(LIMIT, target.limit)
+    return replace(target, languages=tuple(languages), limit=limit, settings=small(target.settings))
+
+
+def _without_files(study: Study) -> Study:
+    """Tasks of the starter data in place of those that need a folder, each once."""
+    swapped = {}
+
+    def stand_in(task: str) -> str:
+        first = card(task.split(",")[0])
+        if first.source not in ON_DISK:
+            return task
+        swapped[task] = STARTER.get(first.category, "intents")
+        return swapped[task]
+
+    intermediate = {stand_in(each.task): each for each in reversed(study.intermediate)}
+    targets = {stand_in(each.task): each for each in reversed(study.targets)}
+    if swapped:
+        said = ", ".join(f"{theirs} for {task}" for task, theirs in swapped.items())
+        say(f"no data folder: the rehearsal takes tasks of the starter data, {said}")
+    return replace(
+        study,
+        data=None,
+        intermediate=tuple(Intermediate(task, each.settings) for task, each in reversed(intermediate.items())),
+        targets=tuple(
+            each if task == each.task else Target(task, settings=each.settings)
+            for task, each in reversed(targets.items())
+        ),
+    )
+
+
+def tiny_encoder(folder: Path) -> Path:
+    """A random BERT of two layers that reads bytes, in every script alike; made once.
+
+    Returns:
+        the folder, absolute.
+    """
+    folder = folder.absolute()
+    if folder.is_dir():
+        return folder
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    signs = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(models.BPE({word: at for at, word in enumerate([*special, *signs])}, [], unk_token="[UNK]"))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    core.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )  # fmt: skip
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        mask_token="[MASK]",
+    )  # fmt: skip
+    config = transformers.BertConfig(
+        vocab_size=len(special) + len(signs), hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=2 * WIDTH, max_position_embeddings=512, pad_token_id=0,
+    )  # fmt: skip
+    drawn = torch.get_rng_state()
+    torch.manual_seed(7)
+    model = transformers.AutoModel.from_config(config)
+    torch.set_rng_state(drawn)
+    with atomic_folder(folder) as draft:
+        model.save_pretrained(draft)
+        tokenizer.save_pretrained(draft)
+    return folder
