@@ -199,5 +199,12 @@ def _write(output: Path, model: Any, tokenizer: Any, trimmed: Trimmed, record: d
     with atomic_folder(output) as draft, without_bars():
         (model.to(torch.float16) if half else model).save_pretrained(draft)
         small.save_pretrained(draft)
+        _squeeze(draft / "tokenizer.json")
         (draft / RECEIPT).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
         (draft / "README.md").write_text(readme(record), encoding="utf-8")
+
+
+def _squeeze(path: Path) -> None:
+    """A third of the file is the white space of its layout."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(told, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
