@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import TrainOptions
@@ -53,7 +54,7 @@ class Opened:
         settings = recipe.settings(self.card, method, seed)
         there = RunFolder(folder)
         recorded = read_json(there.config) if there.config.exists() else {}
-        stated = {"settings": settings.as_dict()}
+        stated: dict[str, Any] = {"settings": settings.as_dict()}
         if recorded:
             # An earlier stage that is still to be trained has none; that run is looked at again when it begins.
             with contextlib.suppress(UserError):

@@ -262,7 +262,7 @@ def _refuse_remote_code(folder: Path, name: str) -> None:
 def _refuse_decoder(model: Any, name: str) -> None:
     """Refuse a task model that runs a decoder behind its encoder; T5's head for tagging has none."""
     parts = (path.rpartition(".")[2] for path, _ in model.named_modules())
-    if model.config.is_encoder_decoder and "decoder" in parts:
+    if getattr(model.config, "is_encoder_decoder", False) and "decoder" in parts:
         raise UserError(
             f"encoder '{name}' is a {model.config.model_type}, which answers this kind of task "
             f"({type(model).__name__}) with a decoder; name an --encoder without one"
