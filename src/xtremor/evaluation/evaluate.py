@@ -22,8 +22,8 @@ from xtremor.tasks.base import TaskCard
 from xtremor.tasks.category import category
 from xtremor.tasks.embedding import Embedding
 from xtremor.training.folder import RunFolder, read_json, write_json
-from xtremor.training.token_cache import keeping_tokens
 from xtremor.training.sources import recorded_sources
+from xtremor.training.token_cache import keeping_tokens
 
 if TYPE_CHECKING:
     import polars as pl

@@ -373,8 +373,8 @@ def fit(
         probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
         joined = prepared.joined(step, settings.accumulate)
         loop = Loop(
-            joined or step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order, probed,
-            crew,
+            joined or step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order,
+            probed, crew,
         )  # fmt: skip
         totals = loop.run(save_last=keep_state)
     held = adaptation.finish()
