@@ -168,7 +168,7 @@ def read_rows(data: Path, tokenizer: Any, scored: int) -> tuple[Features, dict[s
     from xtremor.sources.base import training_examples
     from xtremor.tasks import classification
     from xtremor.tasks.cards import card
-    from xtremor.training.run import draw
+    from xtremor.training.sources import draw
 
     xnli = card("xnli")
     source = open_source(xnli, data)
