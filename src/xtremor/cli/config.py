@@ -63,7 +63,8 @@ def expand(arguments: Sequence[str]) -> tuple[list[str], str | None]:
 
     typed = list(arguments)
     asked = any(word.partition("=")[0] in (CONFIG, PRINT) for word in typed)
-    if not asked or typed[0] not in COMMANDS:
+    # A group of commands has none of these options.
+    if not asked or typed[0] not in COMMANDS or typed[0] == "study":
         return typed, None
     options = options_of(typed[0])
     if all(CONFIG not in option.names for option in options):
