@@ -37,7 +37,10 @@ def options_of(command: str) -> list[Option]:
     """The options of a command that take one value or none."""
     from xtremor.cli.app import app
 
-    found = []
+    found: list[Option] = []
+    if app[command].default_command is None:
+        # A group of commands.
+        return found
     for argument in app[command].assemble_argument_collection():
         negative = tuple(argument.negatives)
         names = tuple(name for name in argument.names if name.startswith("-") and name not in negative)
@@ -63,8 +66,7 @@ def expand(arguments: Sequence[str]) -> tuple[list[str], str | None]:
 
     typed = list(arguments)
     asked = any(word.partition("=")[0] in (CONFIG, PRINT) for word in typed)
-    # A group of commands has none of these options.
-    if not asked or typed[0] not in COMMANDS or typed[0] == "study":
+    if not asked or typed[0] not in COMMANDS:
         return typed, None
     options = options_of(typed[0])
     if all(CONFIG not in option.names for option in options):
