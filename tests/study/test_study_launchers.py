@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,7 @@ from xtremor.study.launchers.local import Local
 from xtremor.study.launchers.options import options_of
 from xtremor.study.results import results
 
-SCORES = ["system", "task", "language", "seed", "score"]
+SCORES = ["system", "task", "language", "seed", "stage2_seed", "score"]
 
 
 def unit(name: str = "one") -> Unit:
@@ -147,17 +146,15 @@ def test_ray_loses_a_node(study_data: Path, tiny_encoder: Path, tmp_path: Path) 
 
     file = write_study(tmp_path, study_data, tiny_encoder, ("seeds = 2", "seeds = 1"))
     assert call(["study", "run", str(file), "-o", str(tmp_path / "plain"), "--workers", "2"]) == 0
-    # Ray's sockets need a short path.
-    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as short:
-        options = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
-        cluster = Cluster(initialize_head=True, head_node_args={**options, "num_cpus": 1, "temp_dir": short})
-        other = cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
-        cluster.wait_for_nodes()
-        try:
-            killed = _run_and_kill(file, tmp_path / "s", cluster, other)
-        finally:
-            ray.shutdown()
-            cluster.shutdown()
+    options = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    cluster = Cluster(initialize_head=True, head_node_args={**options, "include_dashboard": False})
+    other = cluster.add_node(**options)
+    cluster.wait_for_nodes()
+    try:
+        killed = _run_and_kill(file, tmp_path / "s", cluster, other)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
     assert killed
     tables: list[pl.DataFrame] = [results(StudyFolder(tmp_path / name)).select(SCORES) for name in ("plain", "s")]
     assert tables[0].equals(tables[1])

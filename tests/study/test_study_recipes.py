@@ -84,7 +84,7 @@ def test_a_recipe_runs_at_tiny_scale(name: str, files: Path, tmp_path: Path, inl
     assert call(command) == 0
     plan = StudyFolder(tmp_path / "s").read()
     table = results(StudyFolder(tmp_path / "s"))
-    assert table.select("system", "task", "seed").unique().height == len(plan.cells)
+    assert table.select("system", "task", "seed", "stage2_seed").unique().height == len(plan.cells)
 
 
 def test_one_runs_at_tiny_scale_on_the_starter_data(
@@ -97,7 +97,7 @@ def test_one_runs_at_tiny_scale_on_the_starter_data(
     assert call(["study", "run", str(tmp_path / "s.toml"), "--scale", "tiny", "-o", str(tmp_path / "s")]) == 0
     assert "slots for panx" in capsys.readouterr().err
     table = results(StudyFolder(tmp_path / "s"))
-    assert table["task"].unique().to_list() == ["slots"] and table["seed"].unique().sort().to_list() == ["1", "2"]
+    assert table["task"].unique().to_list() == ["slots"] and table["seed"].unique().sort().to_list() == [1, 2]
     assert call(["study", "recipes"]) == 0
     assert capsys.readouterr().out.count("\n") == len(names())
     assert call(["study", "new", "aaa"]) == 2

@@ -269,16 +269,20 @@ for _name, (_target, _help) in COMMANDS.items():
 
 def explain(error: CycloptsError, arguments: Sequence[str]) -> str:
     """One sentence for a command line that does not parse, with the nearest command or option where there is one."""
-    command = arguments[0] if arguments and arguments[0] in COMMANDS else None
-    if isinstance(error, UnknownCommandError) or (command is None and arguments):
-        typed = arguments[0]
+    path = _path(arguments)
+    command = " ".join(path)
+    known = [name for name in _at(path) if not name.startswith("-")] if path else list(COMMANDS)
+    if isinstance(error, UnknownCommandError) or (not command and arguments):
+        typed = arguments[len(path)]
         if typed.startswith("-"):
             return f"unknown option '{typed}' before a command; `xtremor --help` lists the commands"
-        close = nearest(typed, COMMANDS)
-        return f"unknown command '{typed}' ({_said(close, COMMANDS)}); `xtremor --help` lists them"
+        close = nearest(typed, known)
+        where = f" of `xtremor {command}`" if command else ""
+        listing = " ".join(["xtremor", *path, "--help"])
+        return f"unknown command '{typed}'{where} ({_said(close, known)}); `{listing}` lists them"
     if isinstance(error, UnknownOptionError) and error.token is not None:
         typed = error.token.keyword or error.token.value
-        close = nearest(typed, _options(command)) if command else []
+        close = nearest(typed, _options(path)) if path else []
         said = f" (nearest: {', '.join(close)})" if close else ""
         return f"unknown option '{typed}' of `xtremor {command}`{said}; `xtremor {command} --help` lists them"
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
@@ -291,8 +295,25 @@ def _said(close: Sequence[str], known: Iterable[str]) -> str:
     return f"nearest: {', '.join(close)}" if close else f"known: {', '.join(known)}"
 
 
-def _options(command: str) -> list[str]:
+def _path(arguments: Sequence[str]) -> list[str]:
+    """The command at the beginning of a command line: ``["train"]``, or ``["study", "plan"]``."""
     found: list[str] = []
-    for argument in app[command].assemble_argument_collection():
+    for word in arguments:
+        if word.startswith("-") or word not in (COMMANDS if not found else _at(found)):
+            break
+        found.append(word)
+    return found
+
+
+def _at(path: Sequence[str]) -> App:
+    found = app
+    for name in path:
+        found = found[name]
+    return found
+
+
+def _options(path: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for argument in _at(path).assemble_argument_collection():
         found += [name for name in argument.names if name.startswith("--")]
     return found

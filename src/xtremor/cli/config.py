@@ -37,7 +37,10 @@ def options_of(command: str) -> list[Option]:
     """The options of a command that take one value or none."""
     from xtremor.cli.app import app
 
-    found = []
+    found: list[Option] = []
+    if app[command].default_command is None:
+        # A group of commands.
+        return found
     for argument in app[command].assemble_argument_collection():
         negative = tuple(argument.negatives)
         names = tuple(name for name in argument.names if name.startswith("-") and name not in negative)

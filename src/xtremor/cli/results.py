@@ -44,7 +44,7 @@ def results(
         say(f"{output}: {table.height} scores")
         return
     shown = (
-        table.select("system", "task", "language", "seed", "score", "items", "metric").to_dicts()
+        table.select("system", "task", "language", "seed", "stage2_seed", "score", "items", "metric").to_dicts()
         if rows
         else means(table)
     )

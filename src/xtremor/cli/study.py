@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -252,9 +251,3 @@ def _drive(made: Plan, folder: StudyFolder, runs: RunOptions) -> None:
     driver.run()
     say(verdict(folder, made).sentence())
     say(f"next: xtremor results {folder.path}")
-
-
-def names_of(app: App) -> Sequence[str]:
-    """Names of the commands of a group."""
-    found: list[Any] = [name for name in app if not str(name).startswith("-")]
-    return found

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     import polars as pl
 
 COLUMNS = (
-    "system", "task", "language", "seed", "score", "stage1_seed", "stage2_seed", "arm", "encoder", "intermediate",
-    "split", "metric", "items", "english_dev", "passes", "updates", "stage",
+    "system", "task", "language", "seed", "stage2_seed", "score", "study_arm", "encoder", "intermediate", "split",
+    "metric", "items", "english_dev", "passes", "updates", "stage",
 )  # fmt: skip
 # Columns that a user may filter by.
-FILTERS = ("system", "arm", "task", "language", "encoder", "intermediate")
+FILTERS = ("system", "study_arm", "task", "language", "encoder", "intermediate")
 FORMATS = (".csv", ".parquet", ".tex")
 
 
 def results(folder: StudyFolder) -> pl.DataFrame:
     """Every score of the finished evaluations, in the order of the study.
 
-    ``seed`` names a run (``3``, or ``3.2`` for the second target run of the third replicate); ``stage1_seed`` is the
-    unit of replication, within which ``stage2_seed`` is nested. ``passes`` is of the last stage, relative to plain.
+    ``seed`` is that of the first stage, the unit of replication, within which ``stage2_seed`` is nested. ``passes`` are
+    those of the last stage relative to plain. Of two columns none can be taken for the same thing by `xtremor compare`.
 
     Raises:
         UserError: no study, no finished evaluation, or a stage whose scores were edited.
@@ -39,7 +39,6 @@ def results(folder: StudyFolder) -> pl.DataFrame:
     plan = folder.read()
     store = folder.store(plan).open()
     finished = store.finished()
-    nested = len({cell.stage2_seed for cell in plan.cells}) > 1
     rows: list[tuple[Any, ...]] = []
     for cell in plan.cells:
         if cell.evaluation not in finished:
@@ -48,10 +47,9 @@ def results(folder: StudyFolder) -> pl.DataFrame:
         run = store.stages / cell.evaluation
         scores, record = read_json(run / "scores.json"), read_json(run / "run.json")
         counts, dev = record.get("counts", {}), record.get("english_dev") or {}
-        seed = f"{cell.stage1_seed}.{cell.stage2_seed}" if nested else str(cell.stage1_seed)
         for language, found in scores["languages"].items():
             rows.append(
-                (cell.system, cell.task, language, seed, found["score"], cell.stage1_seed, cell.stage2_seed, cell.arm,
+                (cell.system, cell.task, language, cell.stage1_seed, cell.stage2_seed, found["score"], cell.arm,
                  cell.encoder, cell.intermediate, cell.split, scores["metric"], found["items"], dev.get("score"),
                  counts.get("passes_relative_to_plain"), counts.get("updates"), cell.evaluation)
             )  # fmt: skip
@@ -59,7 +57,7 @@ def results(folder: StudyFolder) -> pl.DataFrame:
         raise UserError(f"{folder.path} has no finished evaluation yet; `xtremor study run` makes them")
     kinds: dict[str, Any] = dict.fromkeys(COLUMNS, pl.String())
     kinds |= dict.fromkeys(("score", "english_dev", "passes"), pl.Float64())
-    kinds |= dict.fromkeys(("stage1_seed", "stage2_seed", "items", "updates"), pl.Int64())
+    kinds |= dict.fromkeys(("seed", "stage2_seed", "items", "updates"), pl.Int64())
     return pl.DataFrame(rows, schema=kinds, orient="row")
 
 
@@ -67,11 +65,12 @@ def filtered(table: pl.DataFrame, wanted: Mapping[str, Sequence[str]]) -> pl.Dat
     """Rows whose columns hold one of the values named; raises UserError for a value that is nowhere in the column."""
     import polars as pl
 
+    whole = table
     for column, values in wanted.items():
-        known = table[column].unique(maintain_order=True).to_list()
+        known = whole[column].unique(maintain_order=True).to_list()
         for value in values:
             if value not in known:
-                raise unknown(f"{column}", value, known)
+                raise unknown(column, value, known)
         table = table.filter(pl.col(column).is_in(list(values)))
     if table.height == 0:
         raise UserError("no score answers all of these filters together; leave one out")
@@ -86,7 +85,12 @@ def means(table: pl.DataFrame) -> list[dict[str, Any]]:
     found = []
     for (task, system), part in table.group_by(["task", "system"], maintain_order=True):
         away, home = part.filter(~english), part.filter(english)
-        runs = (away if away.height else home).group_by("seed").agg(pl.col("score").mean())["score"].to_list()
+        runs = (
+            (away if away.height else home)
+            .group_by("seed", "stage2_seed", maintain_order=True)
+            .agg(pl.col("score").mean())["score"]
+            .to_list()
+        )
         deviation = f"{statistics.stdev(runs):.2f}" if len(runs) > 1 else ""
         inside = statistics.fmean(home["score"].to_list()) if home.height else None
         found.append(

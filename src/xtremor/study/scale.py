@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from xtremor.cli.options import TaskOptions
 from xtremor.console import say
 from xtremor.errors import unknown
 from xtremor.paths import atomic_folder, cache_folder
@@ -33,6 +34,7 @@ def scaled(study: Study, scale: str) -> Study:
         return study
     if study.data is None or not Path(study.data).expanduser().is_dir():
         study = _without_files(study)
+    data = None if study.data is None else Path(study.data).expanduser()
     return replace(
         study,
         encoders=(str(tiny_encoder(cache_folder() / "tiny-encoder")),),
@@ -40,7 +42,7 @@ def scaled(study: Study, scale: str) -> Study:
         stage1=small(study.stage1),
         stage2=small(study.stage2),
         arms=tuple(_arm(arm) for arm in study.arms),
-        targets=tuple(_target(target) for target in study.targets),
+        targets=tuple(_target(target, data) for target in study.targets),
         seeds=Seeds(study.seeds.stage1[:2], study.seeds.stage2[:1]),
         threads=1,
         scale=scale,
@@ -61,15 +63,22 @@ def _arm(arm: Arm) -> Arm:
     return replace(arm, stage1=None if arm.stage1 is None else small(arm.stage1), stage2=small(arm.stage2))
 
 
-def _target(target: Target) -> Target:
-    named = [code for code in target.languages if not code.startswith("-")]
-    languages = named[:LANGUAGES]
-    if not named:
-        left = [code[1:] for code in target.languages]
-        known = card(target.task).languages
-        languages = [code for code in known if code not in left][:LANGUAGES]
+def _target(target: Target, data: Path | None) -> Target:
     limit = LIMIT if target.limit is None else min(LIMIT, target.limit)
-    return replace(target, languages=tuple(languages), limit=limit, settings=small(target.settings))
+    languages = _few(target, data)
+    return replace(target, languages=languages, limit=limit, settings=small(target.settings))
+
+
+def _few(target: Target, data: Path | None) -> tuple[str, ...]:
+    """The first languages of a target that the data has."""
+    found = card(target.task)
+    where = data if found.source in ON_DISK else None
+    _, source = TaskOptions(target.task, where, target.generalized).open()
+    named = [code for code in target.languages if not code.startswith("-")]
+    left = [code[1:] for code in target.languages if code.startswith("-")]
+    split = target.split or found.splits[0]
+    there = source.languages(split) if split in found.splits else []
+    return tuple([code for code in named or there if code not in left][:LANGUAGES])
 
 
 def _without_files(study: Study) -> Study:

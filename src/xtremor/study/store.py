@@ -113,6 +113,9 @@ class Store:
         """
         area, target = self.work / stage.key, self.stages / stage.key
         with explained(target):
+            # Of a worker that was killed here before.
+            for draft in area.glob(f".{MANIFEST}.*"):
+                draft.unlink()
             if log is not None and log.is_file():
                 shutil.copyfile(log, area / "output.log")
             manifest = {
