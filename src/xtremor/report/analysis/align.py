@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +208,5 @@ def span(low: float | None, high: float | None, digits: int) -> str:
 
 def interval(cell: dict[str, Any], name: str) -> str:
     """``14.1 (12.0 to 15.5)``."""
-    ends: Sequence[float | None] = (cell[f"{name}_low"], cell[f"{name}_high"])
-    said = span(*ends, 1)
+    said = span(cell[f"{name}_low"], cell[f"{name}_high"], 1)
     return figure(cell[name], 1) + (f" ({said})" if said else "")
