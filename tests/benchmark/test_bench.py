@@ -134,7 +134,10 @@ def found(tiny_encoder: Path, tiny_data: Path, tmp_path_factory: pytest.TempPath
         patch.setenv("XTREMOR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         patch.setattr(rate, "SECONDS", 0.01)
         command = ["bench", "--encoder", str(tiny_encoder), "--data", str(tiny_data), "--only", ",".join(QUICK)]
-        assert call([*command, "--rows", "4", "--scored", "2", "--rounds", "2", "--output", str(folder)]) == 0
+        assert (
+            call([*command, "--rows", "4", "--scored", "2", "--rounds", "2", "--threads", "1", "--output", str(folder)])
+            == 0
+        )
     (path,) = folder.glob("*.json")
     return read_json(path), folder
 

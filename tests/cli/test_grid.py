@@ -69,7 +69,9 @@ def test_a_job_says_what_was_asked(name: str) -> None:
     """Options of the quickstart come out of a worker's command line as the same settings."""
     ball = BallOptions(radius=0.03, absolute=True, norm="linf", scope="sequence", site="embeddings", dropout="fresh")
     recipe = TrainOptions(
-        "some encoder", 1.5, 16, 2, 1e-3, 2e-3, 64, 99, 0.2, 0.01, float("inf"), True, "bf16", 3
+        encoder="some encoder", epochs=1.5, batch_size=16, accumulate=2, learning_rate=1e-3, head_learning_rate=2e-3,
+        max_length=64, train_rows=99, warmup=0.2, weight_decay=0.01, clip=float("inf"), freeze_embeddings=True,
+        precision="bf16", threads=3,
     )  # fmt: skip
     scoring = ScoringOptions("dev", "en,sw", 7)
     grid = Grid((name,), 1, TASK, ball, recipe, scoring)

@@ -27,7 +27,7 @@ def command(data: Path, encoder: Path, output: Path, *more: str) -> list[str]:
         "train", "--task", "panx", "--data", str(data), "--encoder", str(encoder), "--output", str(output),
         "--batch-size", "8", "--max-length", "24", "--learning-rate", "1e-2", "--threads", "1",
     ]  # fmt: skip
-    return [*stated, *(() if "--epochs" in more else ("--epochs", "3")), *more]
+    return [*stated, *(() if "--epochs" in more else ("--epochs", "4")), *more]
 
 
 @pytest.fixture(scope="module")
