@@ -47,11 +47,11 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, update: int) -> None:
 
     advance = loop.Loop._update
 
-    def counted(self: Any, rows: Any) -> Any:
+    def counted(self: Any, rows: Any, *more: Any) -> Any:
         if self.totals.update == update:
             self._save()
             raise SystemExit(9)
-        return advance(self, rows)
+        return advance(self, rows, *more)
 
     monkeypatch.setattr(loop.Loop, "_update", counted)
 

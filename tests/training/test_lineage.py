@@ -114,6 +114,9 @@ def test_every_head_starts_fresh_on_every_encoder(kind: str, task: str, tmp_path
     fresh = set(record["encoder"]["missing"])
     assert fresh and record["encoder"]["boundary"]["equal"] == len(after) - len(fresh)
     for name, tensor in after.items():
+        # What is added to the logits of all choices alike has no gradient but rounding, and may never leave 0.
+        if task == "xcopa" and name == "classifier.bias":
+            continue
         same = torch.allclose(tensor, before[name], rtol=0, atol=1e-20)
         assert same == (name not in fresh), name
 

@@ -220,7 +220,7 @@ class Loop:
             return contextlib.nullcontext()
         return open(self.folder / log_file.NAME, "a", encoding="utf-8")
 
-    def _update(self, rows: np.ndarray, stopping: threading.Event) -> tuple[float, float, bool]:
+    def _update(self, rows: np.ndarray, stopping: threading.Event | None = None) -> tuple[float, float, bool]:
         """Gradients of all parts, one clip, one step; the loss, the norm, and whether to stop."""
         # The schedule counts from 0, linear probing up to that from below: every draw is a function of this number.
         model, update = self.step.model, self.totals.update - self.probe
@@ -245,10 +245,10 @@ class Loop:
             tokens += seen
         # Read once an update, so that a GPU is not waited for between the parts.
         loss = sum(each * share for each, share in zip(torch.stack(losses).tolist(), shares, strict=True))
-        stop = False
+        stop = stopping is not None and stopping.is_set()
         if self.crew.size > 1:
             self.crew.sum_gradients([each for each in model.parameters() if each.requires_grad])
-            loss, seen_by_all, asked = self.crew.sum(loss, tokens, stopping.is_set())
+            loss, seen_by_all, asked = self.crew.sum(loss, tokens, stop)
             tokens, stop = round(seen_by_all), asked > 0
         if self.penalty is not None:
             self.penalty.add_gradient()
@@ -266,7 +266,7 @@ class Loop:
         if update + 1 > 0.9 * (self.updates - self.probe):
             self.totals.tail_loss += loss
             self.totals.tail_updates += 1
-        return loss, norm, stop or (self.crew.size == 1 and stopping.is_set())
+        return loss, norm, stop
 
     def _refuse(self, loss: float, norm: float) -> None:
         self._save()

@@ -33,7 +33,7 @@ def source_codes(text: str) -> tuple[str, ...]:
 
 def recorded_sources(record: Mapping[str, Any]) -> tuple[str, ...]:
     """Languages whose labels a run was trained on, from ``run.json``: no zero-shot average counts them."""
-    return tuple(record.get("training", {}).get("sources") or ("en",))
+    return tuple((record.get("training") or {}).get("sources") or ("en",))
 
 
 def training_rows(source: Source, settings: TrainSettings) -> list[Any]:
