@@ -43,9 +43,9 @@ def steps(options: argparse.Namespace) -> Iterator[Step]:
     limit = ("--limit", str(options.limit))
     read = ("--data", str(data), "--threads", str(options.threads))
     trained = (*read, "--seed", "1")
-    yield Step(STAGE, ("train", "--task", STAGE, *trained, *rows), STAGE)
-    for encoder, suffix in ((options.encoder, ""), (str(output / STAGE), AFTER)):
-        start = () if encoder == "starter" else ("--encoder", encoder)
+    direct = () if options.encoder == "starter" else ("--encoder", options.encoder)
+    yield Step(STAGE, ("train", "--task", STAGE, *trained, *rows, *direct), STAGE)
+    for start, suffix in ((direct, ""), (("--encoder", str(output / STAGE)), AFTER)):
         for task in ("panx", "udpos"):
             scored = ("--evaluate", "--split", "dev", *limit, "--languages", there(data, task, "dev"))
             yield Step(f"{task}{suffix}", ("train", "--task", task, *trained, *rows, *start, *scored), task)
@@ -56,10 +56,9 @@ def steps(options: argparse.Namespace) -> Iterator[Step]:
         yield Step(f"xcopa{suffix}", ("train", "--task", "xcopa", *trained, *few, *start, *scored), "xcopa")
         for task in ("tatoeba", "lareqa"):
             yield Step(f"{task}{suffix}", ("baseline", "--task", task, *read, *start, *limit), task)
-    start = () if options.encoder == "starter" else ("--encoder", options.encoder)
     every = ("--train-rows", str(options.train_rows)) if options.train_rows < 3696 else ()
     scored = ("--evaluate", "--split", "train", "--languages", "ko,sw", *limit)
-    whole = ("train", "--task", "tydiqa", *trained, *every, "--epochs", "2", *start, *scored)
+    whole = ("train", "--task", "tydiqa", *trained, *every, "--epochs", "2", *direct, *scored)
     yield Step("tydiqa", whole, "tydiqa")
     for task, split in (("xquad", ()), ("mlqa", ("--split", "dev"))):
         words = ("evaluate", str(output / "tydiqa"), "--task", task, *read, *split, *limit)
@@ -123,7 +122,8 @@ def main() -> int:
             continue
         words = [sys.executable, "-m", "xtremor", *each.words, "--output", str(options.output / each.folder)]
         print("$ xtremor", *words[3:], file=sys.stderr, flush=True)
-        code = subprocess.run(words, check=False).returncode
+        # The table alone goes to standard output.
+        code = subprocess.run(words, check=False, stdout=sys.stderr).returncode
         if code:
             return code
     table = [HEAD, *(row(each, options.output / each.folder) for each in chosen)]
