@@ -87,6 +87,13 @@ def test_resuming_is_exact(model: Any, method: Any, tmp_path: Path) -> None:
         assert torch.equal(weight, weights(later)[name]), name
 
 
-def test_bf16_autocast_runs(model: Any, tmp_path: Path) -> None:
-    found = trainer(model, tmp_path, robust=PGD(radius=0.1), bf16=True)
-    assert found.train().training_loss > 0
+def test_bf16_autocast_runs(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from accelerate.state import AcceleratorState
+
+    # The Trainer leaves its precision in the environment and in accelerate, for every later run of this process.
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    try:
+        found = trainer(model, tmp_path, robust=PGD(radius=0.1), bf16=True)
+        assert found.train().training_loss > 0
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
