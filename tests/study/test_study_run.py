@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from helpers.commands import call, finish, wait_for
 from helpers.studies import Inline, drive, finished, write_study
 
 from xtremor.study.files import StudyFolder
+from xtremor.study.locks import running
 from xtremor.study.results import results
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
@@ -250,6 +253,24 @@ def test_killed_at_random_moments(
     straight: Callable[[], tuple[Path, pl.DataFrame]], study_data: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
     killed_again_and_again(straight(), study_data, tiny_encoder, tmp_path, 3, 1)
+
+
+def test_ctrl_c_stops_everybody_and_the_same_command_goes_on(
+    straight: Callable[[], tuple[Path, pl.DataFrame]], study_data: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    file, folder, log = write_study(tmp_path, study_data, tiny_encoder), tmp_path / "s", tmp_path / "log"
+    command = ["study", "run", str(file), "-o", str(folder), "--workers", "2"]
+    process = drive(command, log)
+    # Both are at work, and the driver is not just forking one.
+    wait_for(lambda: len(list((folder / "store" / "locks").glob("*.*"))) == 2, 300)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGINT)
+    assert finish(process, 120) == 130, log.read_text(encoding="utf-8")
+    # Nobody is left at work, as far as anybody can tell from the locks.
+    assert running(folder / "store" / "locks") == {} and log.read_text(encoding="utf-8").endswith("stopped\n")
+    process = drive(command, log)
+    assert finish(process, 600) == 0, log.read_text(encoding="utf-8")
+    assert results(StudyFolder(folder)).select(SCORES).equals(straight()[1].select(SCORES))
 
 
 @pytest.mark.slow

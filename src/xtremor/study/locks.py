@@ -49,18 +49,22 @@ class StageLock:
 
     def acquire(self) -> bool:
         """Take the lock if it is free; False where somebody else has it, or comes at the same moment."""
-        with explained(self.path):
-            if any(alive(other, self.lease) for other in owners(self.folder, self.key)):
-                return False
-            self.path.write_text(json.dumps(whoami()), encoding="utf-8")
+        if any(alive(other, self.lease) for other in owners(self.folder, self.key)):
+            return False
+        try:
+            with explained(self.path):
+                self.path.write_text(json.dumps(whoami()), encoding="utf-8")
             others = [other for other in owners(self.folder, self.key) if other != self.path]
             if any(alive(other, self.lease) for other in others):
-                self.path.unlink(missing_ok=True)
+                self.release()
                 return False
-        for dead in others:
-            dead.unlink(missing_ok=True)
-        self._beating = threading.Thread(target=self._beat, daemon=True)
-        self._beating.start()
+            for dead in others:
+                dead.unlink(missing_ok=True)
+            self._beating = threading.Thread(target=self._beat, daemon=True)
+            self._beating.start()
+        except BaseException:
+            self.release()
+            raise
         return True
 
     def held(self) -> bool:

@@ -140,11 +140,15 @@ class Opener:
         return self._sizes[encoder, kind]
 
     def passes(self, method: Method, encoder: str) -> float:
-        """Passes per batch, what lies below a hidden layer counted as in plain training."""
+        """Passes per batch of the data as it is, what lies below a hidden layer counted as in plain training.
+
+        Word substitution that goes over several copies in an epoch makes as many times the passes.
+        """
         name, _, depth = method.at.partition(":")
         layers = self._layers.get(encoder, 0)
         below = int(depth) / layers if name == "layer" and layers else 0.0
-        return method.expected_passes(below)
+        copies = 1 if method.substitution is None else method.substitution.copies
+        return method.expected_passes(below) * copies
 
     def scored(self, target: Target, settings: TrainSettings) -> Scored:
         """What is scored; raises UserError for a split, a language or files that are not there."""

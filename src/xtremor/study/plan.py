@@ -19,7 +19,8 @@ class Cell:
 
     Attributes:
         system: the arm, with encoder and intermediate task where the study has several.
-        arm, encoder, intermediate, task, split: see the study; ``intermediate`` is empty for an arm without one.
+        arm, encoder, intermediate, task, split: see the study; ``intermediate`` is empty for an arm without one, and
+            ``task`` says more where the study has several targets of one task.
         stage1_seed, stage2_seed: ids of its seeds.
         evaluation, target, stage1: keys; ``stage1`` is None where there is none.
     """

@@ -82,7 +82,7 @@ class _Planner:
         parts += [f"on {task}"] if task and len(study.intermediate) > 1 else []
         parts += [f"from {encoder}"] if len(study.encoders) > 1 else []
         cell = Cell(
-            system=" ".join(parts), arm=arm.name, encoder=encoder, intermediate=task, task=target.task,
+            system=" ".join(parts), arm=arm.name, encoder=encoder, intermediate=task, task=self._label(target),
             split=scored.config["split"], stage1_seed=seeds[0], stage2_seed=seeds[1],
             evaluation=scored.key, target=trained.key, stage1=before.key if before else None,
         )  # fmt: skip
@@ -121,7 +121,9 @@ class _Planner:
         except UserError as error:
             raise UserError(f"arm '{arm.name}', {task}: {error}") from error
         told = {key: value for key, value in settings.as_dict().items() if key != "encoder"}
-        size = Size(training.tokens, self.opener.passes(method, root.name), training.updates, training.model_mb)
+        copies = 1 if method.substitution is None else method.substitution.copies
+        passes = self.opener.passes(method, root.name)
+        size = Size(training.tokens, passes, training.updates * copies, training.model_mb)
         return Stage(
             kind=kind,
             name=name,
@@ -142,6 +144,14 @@ class _Planner:
         after = f" after {before.task}" if before else ""
         name = f"{target.task}, {arm.name}{after}, seed {seeds[0]}{f'.{seeds[1]}' if self._nested else ''}"
         return self._trained(TARGET, name, root, arm, target.task, target.settings, target_seed(*seeds), before)
+
+    def _label(self, target: Target) -> str:
+        """The task, and what tells it from another target of the same one."""
+        twins = [each for each in self.study.targets if each.task == target.task]
+        parts = [target.task]
+        parts += ["generalized"] if target.generalized else []
+        parts += [target.split or ""] if len({each.split for each in twins}) > 1 else []
+        return " ".join(filter(None, parts))
 
     @property
     def _nested(self) -> bool:

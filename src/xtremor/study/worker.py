@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -223,6 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint-seconds", type=float, default=60.0)
     asked = parser.parse_args(arguments)
     stop_with_parent()
+    # A launcher that stops says so by SIGTERM: locks are given back, also before a training listens for it.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         plan, store = read_plan(asked.plan.absolute()), Store(asked.store.absolute()).open()
         # What a user would type; records hold it.
@@ -243,6 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         traceback.print_exc()
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 
