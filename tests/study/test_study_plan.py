@@ -81,6 +81,20 @@ def test_no_place_of_the_machine_is_in_a_key(study: Callable[..., Study], study_
     assert not set(make_plan(replace(here, threads=2)).stages) & set(make_plan(here).stages)
 
 
+def test_a_file_that_a_method_reads_counts_by_its_content(study: Callable[..., Study], tmp_path: Path) -> None:
+    def keys(name: str, words: str) -> set[str]:
+        path = tmp_path / name
+        path.write_text(words, encoding="utf-8")
+        made = make_plan(study(('"freelb-2" }', f'"rsda", neighbours = "{path}", copies = 2 }}')))
+        stage = next(stage for stage in made.stages.values() if stage.name == "xnli, freelb-2, seed 1")
+        assert stage.size.passes == 6 and str(tmp_path) not in str(stage.config)
+        assert stage.place["files"] == {"neighbours": str(path)}
+        return set(made.stages)
+
+    first = keys("a.json", '{"ba": ["fo"]}')
+    assert keys("b.json", '{"ba": ["fo"]}') == first and keys("b.json", '{"ba": ["ku"]}') != first
+
+
 def test_compute_is_matched_by_a_longer_schedule(study: Callable[..., Study]) -> None:
     plan = make_plan(study(("[[contrasts]]", MATCHED)))
     work = {

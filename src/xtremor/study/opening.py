@@ -189,6 +189,13 @@ def languages_of(target: Target, card: TaskCard, source: Source, split: str) -> 
     return tuple(code for code in known if code not in without)
 
 
+def files_of(method: Method) -> dict[str, str]:
+    """Settings of a method that name files, with their places; a key holds what is in them."""
+    stated = {} if method.substitution is None else method.settings()
+    named = {name: Path(str(stated.get(name))).expanduser() for name in ("neighbours", "protect")}
+    return {name: str(path.absolute()) for name, path in named.items() if path.is_file()}
+
+
 def fingerprint(record: DataRecord) -> dict[str, Any]:
     """Source and digests of its files."""
     digests = {name: facts.get("sha256") or str(facts) for name, facts in record.files.items()}

@@ -7,10 +7,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from xtremor.cli.recipe import TrainOptions
+from xtremor.encoders.fingerprint import file_digest
 from xtremor.errors import UserError
 from xtremor.robust.methods.base import Method
 from xtremor.study.design import Arm, Intermediate, Study, Target, target_seed
-from xtremor.study.opening import Opener, Root, first_settings
+from xtremor.study.opening import Opener, Root, files_of, first_settings
 from xtremor.study.plan import Cell, Plan
 from xtremor.study.settings import Settings
 from xtremor.study.stage import EVALUATION, INTERMEDIATE, TARGET, Size, Stage
@@ -121,6 +122,8 @@ class _Planner:
         except UserError as error:
             raise UserError(f"arm '{arm.name}', {task}: {error}") from error
         told = {key: value for key, value in settings.as_dict().items() if key != "encoder"}
+        files = files_of(method)
+        told["method"] |= {name: f"sha256 {file_digest(Path(path))}" for name, path in files.items()}
         copies = 1 if method.substitution is None else method.substitution.copies
         passes = self.opener.passes(method, root.name)
         size = Size(training.tokens, passes, training.updates * copies, training.model_mb)
@@ -132,7 +135,7 @@ class _Planner:
             parents=(before.key,) if before else (),
             data=training.data,
             threads=self.study.threads,
-            place={"encoder": root.name, "data": None if self.data is None else str(self.data)},
+            place={"encoder": root.name, "data": None if self.data is None else str(self.data), "files": files},
             size=size,
         )
 

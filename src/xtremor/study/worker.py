@@ -85,7 +85,9 @@ class Worker:
         from xtremor.training.run import train
 
         encoder = f"stages/{stage.parents[0]}" if stage.parents else stage.place["encoder"]
-        settings = TrainSettings.from_dict({**stage.config["settings"], "encoder": encoder})
+        told = stage.config["settings"]
+        method = {**told["method"], **stage.place.get("files", {})}
+        settings = TrainSettings.from_dict({**told, "method": method, "encoder": encoder})
         options = [TaskOptions(name, _data(stage, name)) for name in stage.task.split(",")]
         tasks = [each.open(to_train=True) for each in options]
         self._check_inputs(stage, tasks)
@@ -106,6 +108,7 @@ class Worker:
 
     def _check_inputs(self, stage: Stage, tasks: Sequence[tuple[Any, Any]]) -> None:
         """Raise UserError where encoder or rows are not those that the stage was planned for."""
+        from xtremor.encoders.fingerprint import file_digest
         from xtremor.sources.base import training_examples
         from xtremor.study.opening import Opener, check_unchanged, fingerprint, trained_on
 
@@ -114,6 +117,9 @@ class Worker:
             training_examples(source)
             found[card.name] = fingerprint(trained_on(source))
         check_unchanged(stage.data, found, stage.name)
+        for name, path in stage.place.get("files", {}).items():
+            if stage.config["settings"]["method"][name] != f"sha256 {file_digest(Path(path))}":
+                raise UserError(f"{stage.name}: {path} is not what it was when the study was planned; plan again")
         if not stage.parents:
             root = Opener(None, stage.threads).root(stage.place["encoder"])
             if root.identity() != stage.config["encoder"]:
