@@ -132,6 +132,8 @@ def _run(arguments: list[str], log: str, kill: tuple[str, int, str] | None) -> N
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(output, stream)
+    # Tests that were started in the background may have been told to ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if kill is not None:
         _kill_at(*kill)
     from xtremor.__main__ import main
