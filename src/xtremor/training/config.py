@@ -45,7 +45,7 @@ class TrainSettings:
         precision: ``fp32`` or ``bf16`` (autocast).
         packing: compute real tokens only, where the architecture allows it; the same but for other dropout masks.
         gradient_checkpointing: layers keep their input alone and are computed again in a backward pass; the same
-            weights for less memory and a third more time.
+            weights but for rounding, for less memory and another forward pass in every backward one.
         controls: what holds the encoder near its pretraining.
         lora: adapters instead of the encoder's own matrices; None trains those.
         decay_embeddings: weight decay on the word embeddings too, on all rows of the table.
