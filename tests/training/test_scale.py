@@ -99,7 +99,7 @@ def test_rows_are_found_once_a_batch() -> None:
 def test_layers_that_are_computed_again_train_as_others(
     method: tuple[str, ...], tiny_data: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
-    """Bit for bit, dropout included; the passes that are made again are counted."""
+    """To rounding, dropout included; the passes that are made again are counted."""
     options = ("--method", *method, "--train-rows", "16", "--radius", "0.1")[: None if method != ("plain",) else 4]
     weights, records = [], []
     for more in ((), ("--gradient-checkpointing",)):
