@@ -12,7 +12,11 @@ REPORT_FAULTS = "this is a fault of xtremor, not of your input; please report it
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit."""
-    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+    code = run(sys.argv[1:] if arguments is None else list(arguments))
+    from xtremor.ranks import leave
+
+    leave(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -129,6 +129,8 @@ def _drive(arguments: list[str], log: str, kills: dict[int, Kill]) -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(output, stream)
+    # Tests that were started in the background may have been told to ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     count = 0
 
     def fork(command: Sequence[str], file: IO[bytes], _: dict[str, str]) -> Forked:

@@ -165,4 +165,6 @@ def joined() -> Iterator[Crew]:
     try:
         yield Crew.current()
     finally:
-        torch.distributed.destroy_process_group()
+        # Gloo is left as it is: its threads now and then abort a process that destroys it; see `xtremor.ranks.leave`.
+        if torch.distributed.get_backend() != "gloo":
+            torch.distributed.destroy_process_group()
