@@ -32,7 +32,7 @@ setup: $(DEV) ## install everything that the other targets need into .venv
 quickstart: $(RUN) ## train and compare the methods on the starter data, write quickstart/report/index.html
 	@$(PY) -m xtremor quickstart $(if $(OUTPUT),--output '$(OUTPUT)') $(ARGS)
 
-quickstart-slots: $(RUN) ## the same for tagging, about as long: write quickstart-slots/report/index.html
+quickstart-slots: $(RUN) ## the same for tagging: write quickstart-slots/report/index.html
 	@$(PY) -m xtremor quickstart --task slots $(if $(OUTPUT),--output '$(OUTPUT)') $(ARGS)
 
 test: $(DEV) ## run the tests

@@ -4,7 +4,7 @@
 
 runs what is missing below OUTPUT (give the same command again after an interrupt) and prints a table of what is there:
 command, rows, updates, seconds of training and of scoring, items, score, memory, and which stage 1 a run began with.
-About four hours on one thread with the starter encoder; --train-rows and --limit make a quick trial of it.
+Hours on one thread with the starter encoder; --train-rows and --limit make a quick trial of it.
 """
 
 from __future__ import annotations

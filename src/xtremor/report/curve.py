@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from xtremor.paths import atomic_file
-from xtremor.report.charts import COLOURS, INK, Drawing, theme
+from xtremor.report.charts import INK, Drawing, theme
 
 WIDTH, HEIGHT = 300, 220
 NAMES = {"attack": "attack", "noise": "random noise", "characters": "misspelt words"}
@@ -95,26 +94,6 @@ def _point(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def _page(result: dict[str, Any], drawing: Drawing) -> str:
-    from importlib.resources import files
+    from xtremor.report.drawing import rendered
 
-    import jinja2
-    from markupsafe import Markup
-
-    from xtremor import __version__
-    from xtremor.report.drawing import themes, vega_bundle
-
-    assets = files("xtremor.report") / "assets"
-    read = {name: (assets / name).read_text(encoding="utf-8") for name in ("attack.html.j2", "page.css", "page.js")}
-    charts = json.dumps({"themes": themes(), "charts": {"curve": drawing.spec()}}).replace("<", "\\u003c")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(read["attack.html.j2"]).render(
-        result=result,
-        names=NAMES,
-        css=Markup(read["page.css"]),
-        js=Markup(read["page.js"]),
-        chart_data=Markup(charts),
-        vega=Markup(vega_bundle()),
-        colours=COLOURS,
-        ink=INK,
-        version=__version__,
-    )
+    return rendered("attack.html.j2", {"curve": drawing.spec()}, result=result, names=NAMES)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from xtremor.report import charts
-from xtremor.report.charts import Drawing
+from xtremor.report.charts import COLOURS, INK, Drawing
 from xtremor.report.collect import Collection
 from xtremor.report.context import SCHEMES, seen_title
 from xtremor.report.places import Place, word
@@ -124,3 +125,28 @@ def vega_version() -> str:
     import altair
 
     return ".".join(altair.VEGALITE_VERSION.removeprefix("v").split(".")[:2])
+
+
+def rendered(template: str, specs: Mapping[str, Any], **values: Any) -> str:
+    """A page from one of the templates in ``assets`` and the Vega-Lite specifications of its charts, by their ids."""
+    from importlib.resources import files
+
+    import jinja2
+    from markupsafe import Markup
+
+    from xtremor import __version__
+
+    assets = files("xtremor.report") / "assets"
+    read = {name: (assets / name).read_text(encoding="utf-8") for name in (template, "page.css", "page.js")}
+    charts = json.dumps({"themes": themes(), "charts": dict(specs)}).replace("<", "\\u003c")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(read[template]).render(
+        css=Markup(read["page.css"]),
+        js=Markup(read["page.js"]),
+        chart_data=Markup(charts),
+        vega=Markup(vega_bundle()),
+        colours=COLOURS,
+        ink=INK,
+        version=__version__,
+        **values,
+    )

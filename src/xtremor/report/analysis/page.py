@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xtremor.paths import atomic_file
-from xtremor.report.charts import COLOURS, INK, Drawing, theme
+from xtremor.report.charts import INK, Drawing, theme
 
 
 @dataclass(frozen=True)
@@ -71,26 +70,7 @@ def write(page: Page, folder: Path, name: str) -> list[Path]:
 
 
 def _rendered(page: Page) -> str:
-    from importlib.resources import files
+    from xtremor.report.drawing import rendered
 
-    import jinja2
-    from markupsafe import Markup
-
-    from xtremor import __version__
-    from xtremor.report.drawing import themes, vega_bundle
-
-    assets = files("xtremor.report") / "assets"
-    read = {name: (assets / name).read_text(encoding="utf-8") for name in ("analysis.html.j2", "page.css", "page.js")}
     specs = {section.id: section.chart.spec() for section in page.sections if section.chart is not None}
-    charts = json.dumps({"themes": themes(), "charts": specs}).replace("<", "\\u003c")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(read["analysis.html.j2"]).render(
-        page=page,
-        css=Markup(read["page.css"]),
-        js=Markup(read["page.js"]),
-        chart_data=Markup(charts),
-        vega=Markup(vega_bundle()),
-        colours=COLOURS,
-        ink=INK,
-        version=__version__,
-    )
+    return rendered("analysis.html.j2", specs, page=page)
