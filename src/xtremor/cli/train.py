@@ -113,7 +113,7 @@ def _plan(settings: TrainSettings, source: Source | None, card: TaskCard, as_jso
     import torch
 
     from xtremor.training.memory_plan import plan_run
-    from xtremor.training.run import prepare
+    from xtremor.training.prepare import prepare
 
     on_gpu = torch.cuda.is_available()
     planned = plan_run(settings, prepare(settings, card, source), on_gpu)

@@ -100,7 +100,7 @@ def _write(
     from xtremor.training.drift import Pretrained
     from xtremor.training.export import write_model
     from xtremor.training.learning import doubts, english_dev
-    from xtremor.training.run import Prepared
+    from xtremor.training.prepare import Prepared
 
     kind, labels, fresh = category(card.category), source.labels(), record["encoder"]["missing"]
     model, _ = load_task_model(str(before.model), kind.AUTO_CLASS)

@@ -22,17 +22,9 @@ from xtremor.training.joint import CATEGORY, check_read
 from xtremor.training.learning import doubts, english_dev, has_english_dev
 from xtremor.training.lineage import lineage_of
 from xtremor.training.mixture import MixedOrder, Mixing
+from xtremor.training.model import check_positions, load_model, make_accelerator, pad_of, recompute
+from xtremor.training.prepare import Prepared, features_digest, prepare
 from xtremor.training.record import common_record
-from xtremor.training.run import (
-    Prepared,
-    check_positions,
-    features_digest,
-    load_model,
-    make_accelerator,
-    pad_of,
-    prepare,
-    recompute,
-)
 
 if TYPE_CHECKING:
     from torch import nn
