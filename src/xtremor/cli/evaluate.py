@@ -43,6 +43,12 @@ def evaluate(
     upstream_question: Annotated[
         bool, Parameter(negative=(), help="xcopa: keep the field `question` as published, wrong in part of the rows.")
     ] = False,
+    checkpoint: Annotated[
+        str,
+        Parameter(
+            help="Weights: last, average-K, best-dev (English) or oracle (an upper bound), of a run with --snapshots.",
+        ),
+    ] = "last",
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
     scoring: ScoringOptions = DEFAULTS[1],
@@ -50,17 +56,19 @@ def evaluate(
 ) -> None:
     """Score a trained run in every language of its task, zero-shot."""
     from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run
+    from xtremor.evaluation.rules import parse_rule
     from xtremor.training.folder import RunFolder
     from xtremor.training.joint import refuse_several
 
     check_threads(threads)
+    rule = parse_rule(checkpoint)
     record = RunFolder(run).read_record()
     refuse_several(record, run)
     columns = {"text": text, "text_pair": text_pair, "label": label, "choices": choices}
     card, source = open_recorded(record, data, columns, generalized, task, upstream_question)
     length = record["training"]["max_length"]
     settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
-    _print(evaluate_run(run, source, card, settings, threads, output), json_)
+    _print(evaluate_run(run, source, card, settings, threads, output, rule), json_)
 
 
 def baseline(

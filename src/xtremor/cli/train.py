@@ -38,6 +38,10 @@ def train(
     checkpoint_seconds: Annotated[
         float, Parameter(help="Seconds between checkpoints; results do not depend on it.")
     ] = 60.0,
+    snapshots: Annotated[
+        int | None,
+        Parameter(help="Keep the weights this often over the schedule, for `evaluate --checkpoint` (default: not)."),
+    ] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the run's record as JSON.")] = False,
     plan: Annotated[
         bool, Parameter(negative=(), help="Print the memory that the run will need, and stop; nothing is loaded.")
@@ -82,6 +86,7 @@ def train(
                 card = joint_card([card for card, _ in tasks])
                 vectors.check(card, temperature=temperature)
                 settings, mixed = recipe.settings(card, settings_of_method, seed), mixing.mixing()
+            settings = replace(settings, snapshots=snapshots)
         if plan:
             _plan(settings, None if tasks is not None else source, card, json_)
             return

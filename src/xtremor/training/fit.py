@@ -6,10 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from xtremor import computing
+from xtremor.console import say
 from xtremor.training.config import TrainSettings
 from xtremor.training.folder import RunFolder
 from xtremor.training.model import make_accelerator, pad_of, recompute
 from xtremor.training.record import common_record
+from xtremor.training.snapshots import Keeper, Snapshots, moments
 
 if TYPE_CHECKING:
     from torch import nn
@@ -63,13 +65,17 @@ def fit(
             # Not before: what is refused up to here leaves no folder behind.
             if crew.leads:
                 folder.claim(identity)
-        order = None if draws is None else draws.order(settings.batch_size, settings.seed)
+        order = prepared.order(settings)
         probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
         joined = prepared.joined(step, settings.accumulate)
         loop = Loop(
             joined or step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order,
             probed, crew,
         )  # fmt: skip
+        if settings.snapshots is not None:
+            taken = [loop.probe + update for update in moments(order.updates, settings.snapshots)]
+            loop.keeper = Keeper(Snapshots(folder.snapshots), taken, adaptation.trained, model, table)
+            say(loop.keeper.sentence())
         totals = loop.run(save_last=keep_state)
     held = adaptation.finish()
     full.to(accelerator.device)
@@ -88,5 +94,6 @@ def fit(
         "site_unit": step.unit,
         **held,
         **({} if draws is None else {"substitution": draws.record}),
+        **({} if loop.keeper is None else {"snapshots": list(loop.keeper.updates)}),
         "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
     }

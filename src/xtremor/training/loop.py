@@ -28,6 +28,7 @@ from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.crew import Crew
 from xtremor.training.drift import L2SP
 from xtremor.training.optimizer import make_optimizer, rate_share, set_rates
+from xtremor.training.snapshots import Keeper
 from xtremor.training.stopping import stop_request
 
 
@@ -129,6 +130,9 @@ class Loop:
         probed: (P,) tokens of each of the first units, which linear probing goes over; by default all of them.
         crew: processes that share every update, those of ``step``; the first one writes.
 
+    Attributes:
+        keeper: takes snapshots of the weights; set before `run` where there are to be some.
+
     With linear probing the first ``probe`` updates train the tensors in ``fresh`` alone and plainly, so that every
     method goes on from the same head; the schedule after them is that of a run without it: the same batches, dropout
     and perturbations, a fresh optimizer and a warm-up of its own.
@@ -164,6 +168,7 @@ class Loop:
         self.optimizer = make_optimizer(step.model, fresh, settings)
         self.beside = BesidePlain(step, settings.method, self.order.updates)
         self.totals = Totals()
+        self.keeper: Keeper | None = None
 
     def run(self, save_last: bool = False) -> Totals:
         """Train to the last update of the schedule; ``save_last`` writes a checkpoint of the end too.
@@ -173,6 +178,9 @@ class Loop:
             UserError: when the loss or the gradient is not finite; the state before that update is kept.
         """
         self._resume()
+        if self.keeper is not None:
+            with self.crew.together():
+                self.keeper.begin(self.totals.update)
         self.step.model.train()
         started = saved = time.monotonic()
         tokens_before = self.totals.tokens
@@ -185,6 +193,9 @@ class Loop:
         ):
             for rows in self._batches():
                 loss, norm, stop = self._update(rows, stopping)
+                if self.keeper is not None and self.crew.leads:
+                    # Before any checkpoint of this update, which is what says that it is done.
+                    self.keeper.take(self.totals.update)
                 now = time.monotonic()
                 spent = now - started - self.beside.seconds
                 self.totals.seconds = before + spent

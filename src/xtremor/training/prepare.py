@@ -14,12 +14,14 @@ from xtremor.sources.base import Source
 from xtremor.tasks.base import TaskCard, TextExample
 from xtremor.tasks.category import Category, category
 from xtremor.tasks.features import Features
+from xtremor.training.batches import Epochs
 from xtremor.training.config import TrainSettings
 from xtremor.training.sources import training_rows
 from xtremor.training.token_cache import keeping_tokens
 
 if TYPE_CHECKING:
     from xtremor.training.draws import Draws
+    from xtremor.training.loop import Order
     from xtremor.training.step import BatchStep
     from xtremor.training.unlabelled import JoinedStep, UnlabelledText
 
@@ -51,6 +53,12 @@ class Prepared:
         """Ids of all that is trained on."""
         own = self.features.rows.tokens
         return own if self.unlabelled is None else np.append(own, self.unlabelled.features.rows.tokens)
+
+    def order(self, settings: TrainSettings) -> Order:
+        """Which units every update takes."""
+        if self.draws is not None:
+            return self.draws.order(settings.batch_size, settings.seed)
+        return Epochs(self.features.lengths, settings.batch_size, settings.seed, settings.epochs)
 
     def joined(self, step: BatchStep, pieces: int) -> JoinedStep | None:
         """``step`` with the unlabelled text beside it; None where there is none."""

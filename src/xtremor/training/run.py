@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from xtremor.training.lineage import lineage_of
 from xtremor.training.model import check_positions, make_model
 from xtremor.training.prepare import Prepared, features_digest, prepare
 from xtremor.training.record import cost_sentence
+from xtremor.training.snapshots import Snapshots, moments, score_snapshots
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,7 +79,10 @@ def train(
     folder = RunFolder(output)
     with crew.together():
         refuse_to_share(crew, settings)
+        refuse_snapshots(settings, keep_model)
         prepared = prepare(settings, card, source)
+        if settings.snapshots is not None:
+            moments(prepared.order(settings).updates, settings.snapshots)
         identity = _identity(settings, prepared, source)
         if crew.leads:
             folder.check(identity)
@@ -97,6 +102,14 @@ def refuse_to_share(crew: Crew, settings: TrainSettings) -> None:
         raise UserError(
             f"{settings.task} is retrieval, where the other passages of a batch are what a query is told from, so that "
             f"a batch cannot be shared by {crew.size} processes; start one"
+        )
+
+
+def refuse_snapshots(settings: TrainSettings, keep_model: bool) -> None:
+    """Raise UserError where snapshots would have no model to go into."""
+    if settings.snapshots is not None and not keep_model:
+        raise UserError(
+            "--snapshots keep what was trained of a model, and --no-keep-model keeps no model; leave one out"
         )
 
 
@@ -148,7 +161,12 @@ def _train(
     record["own"] = own_record(source)
     record |= ancestry
     record["seconds"]["preparing"] = time.monotonic() - started - record["seconds"]["this_process"]
-    record["english_dev"] = english_dev(settings, prepared, source, model)
+    if settings.snapshots is not None:
+        kept, dev = Snapshots(folder.snapshots), partial(english_dev, settings, prepared, source, model)
+        record["snapshots"] = score_snapshots(kept, record["snapshots"], model, dev)
+        record["english_dev"] = record["snapshots"][-1]["english_dev"]
+    else:
+        record["english_dev"] = english_dev(settings, prepared, source, model)
     guess = prepared.category.guess_loss(prepared.features)
     constant = prepared.category.CONSTANT
     loss, perturbs = record["final_training_loss"], settings.method.perturbs
@@ -162,6 +180,7 @@ def _train(
         record["tokenizer"] = tokenizer_digest(folder.model)
     record["peak_memory_mb"] = machine.peak_memory_mb()
     write_json(folder.record, record)
+    Snapshots(folder.snapshots).tidy()
     if not keep_state:
         checkpoint.remove(folder.path)
     return model, record

@@ -8,7 +8,9 @@ from typing import Any
 
 from xtremor.console import say
 from xtremor.errors import UserError
+from xtremor.evaluation.checkpoints import choose
 from xtremor.evaluation.evaluate import (
+    LAST_STEP,
     EvaluationSettings,
     count_examples,
     evaluate,
@@ -68,7 +70,8 @@ def train_and_evaluate(
     with parts() as found:
         split = evaluate(done.model, done.tokenizer, labels, card, source, scored, device, found)
         seconds = time.monotonic() - started
-        scores = write_evaluation(folder, found, split, scored, card, done.record, seconds, source, labels)
+        facts = {"checkpoint": choose(folder, done.record, LAST_STEP).facts()}
+        scores = write_evaluation(folder, found, split, scored, card, done.record, seconds, source, labels, facts)
     checkpoint.remove(folder.path)
     say(summary(scores))
     return done.record
