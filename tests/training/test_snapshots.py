@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 import torch
 from helpers.commands import call, finish, read_json, start, train_command
-from helpers.tiny import write_panx
+from helpers.tiny import WIDTH, write_panx
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from xtremor.encoders.load import load_task_model
+from xtremor.encoders.load import load_task_model, skeleton
 from xtremor.errors import UserError
 from xtremor.training.config import TrainSettings
 from xtremor.training.folder import RunFolder
 from xtremor.training.loop import Loop
-from xtremor.training.snapshots import IDS, ROWS, Snapshots, moments
+from xtremor.training.snapshots import IDS, ROWS, Snapshots, moments, planned_mb
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 XNLI = "AutoModelForSequenceClassification"
@@ -225,3 +225,19 @@ def test_an_interpolated_run_leaves_the_snapshots_behind(
     assert_equal(weights(tmp_path / "half"), weights(tmp_path / "straight"))
     assert read_json(tmp_path / "half" / "config.json") == read_json(tmp_path / "straight" / "config.json")
     assert "snapshots" not in RunFolder(tmp_path / "half").read_record()["training"]
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--lora", "2"), ("--freeze-layers", "1"), ("--lora", "2", "--freeze-embeddings")]
+)
+def test_their_size_is_planned(options: tuple[str, ...], tiny_data: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    more = ("--snapshots", "1", "--train-rows", "16", *options)
+    assert call(train_command(tiny_data, tiny_encoder, tmp_path / "run", *more)) == 0
+    settings = TrainSettings.from_dict(read_json(tmp_path / "run" / "config.json")["settings"])
+    held = load_file(next((tmp_path / "run" / "snapshots").iterdir()))
+    ids = held.pop(IDS, torch.empty(0))
+    size = sum(tensor.numel() * tensor.element_size() for tensor in held.values())
+    # The model without weights has two classes where the task has three.
+    head = 4 * (WIDTH + 1)
+    assert planned_mb(skeleton(str(tiny_encoder), XNLI), settings, len(ids)) * 1e6 == pytest.approx(size - head)
+    assert planned_mb(skeleton(str(tiny_encoder), XNLI), settings, 1e9) * 1e6 >= size - head

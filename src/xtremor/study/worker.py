@@ -128,6 +128,7 @@ class Worker:
     def _evaluate(self, stage: Stage, area: Path) -> dict[str, Any]:
         from xtremor.cli.options import TaskOptions
         from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run, read_examples
+        from xtremor.evaluation.rules import LAST, parse_rule
         from xtremor.study.opening import check_unchanged, fingerprint
 
         told = stage.config
@@ -135,7 +136,8 @@ class Worker:
         settings = EvaluationSettings(told["split"], tuple(told["languages"]), told["limit"], told["max_length"])
         read_examples(card, source, settings)
         check_unchanged(stage.data, fingerprint(source.record()), stage.name)
-        scores = evaluate_run(Path("stages") / stage.parents[0], source, card, settings, stage.threads, area)
+        rule, parent = parse_rule(told.get("checkpoint", LAST)), Path("stages") / stage.parents[0]
+        scores = evaluate_run(parent, source, card, settings, stage.threads, area, rule)
         items = sum(cell["items"] for cell in scores["languages"].values())
         return {"environment": _environment(scores), "counts": {"items": items}, "seconds": {"work": scores["seconds"]}}
 
@@ -167,7 +169,7 @@ def missing(plan: Plan, store: Store, children: dict[str, list[str]], key: str) 
 def drop_if_done(plan: Plan, store: Store, children: dict[str, list[str]], key: str) -> None:
     """Remove the model of a stage where the study keeps none and no stage of it is missing that reads it."""
     kept = plan.keep.get(plan.stages[key].kind) == "always"
-    if kept or not store.has_model(key) or any(missing(plan, store, children, child) for child in children[key]):
+    if kept or not store.has_weights(key) or any(missing(plan, store, children, child) for child in children[key]):
         return
     lock = StageLock(store.locks, key, lambda: None)
     if lock.acquire():

@@ -21,12 +21,13 @@ from xtremor.training.folder import read_json, write_json
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from xtremor.training.config import TrainSettings
     from xtremor.training.embeddings import CompactEmbedding
 
 # Of the word embeddings: ids of the rows, and the rows. All other tensors are called weight/NAME.
 IDS, ROWS, WEIGHT = "words/ids", "words/rows", "weight/"
 DEV = "english_dev.json"
-MB = 1e6
+MB, BYTES = 1e6, 4
 
 
 def moments(updates: int, count: int) -> tuple[int, ...]:
@@ -92,7 +93,8 @@ class Snapshots:
         for update in updates[1:]:
             last, more = self.path(update), self._read(update)
             theirs = more.pop(IDS, None)
-            if (ids is None) != (theirs is None) or (ids is not None and not torch.equal(ids, theirs)):
+            none = torch.empty(0)
+            if not torch.equal(none if ids is None else ids, none if theirs is None else theirs):
                 raise _other(last, "it has other word embeddings than the one before it")
             if {name: each.shape for name, each in more.items()} != {name: each.shape for name, each in sums.items()}:
                 raise _other(last, "it has other tensors than the one before it")
@@ -138,6 +140,32 @@ class Snapshots:
 
 def _other(path: Path, why: str) -> UserError:
     return UserError(f"{path}: not a snapshot of this run: {why}; put it back, or train the run again")
+
+
+def planned_mb(model: nn.Module, settings: TrainSettings, tokens: float) -> float:
+    """Size of a snapshot, at most, told from a model without weights.
+
+    Args:
+        model: of the run; no weight of it is read.
+        settings: of the run.
+        tokens: of the training rows, each of which may be another row of the word embeddings.
+    """
+    from xtremor.encoders.layers import EMBEDDINGS, layer_names, part_of
+    from xtremor.training.lora import target_modules
+
+    table = model.get_input_embeddings().weight  # type: ignore[operator]
+    within = {id(parameter) for parameter in getattr(model, "base_model", model).parameters()}
+    adapted = None if settings.lora is None else {f"{name}.weight" for name in target_modules(model, settings.lora)}
+    layers, lowest = layer_names(model), settings.controls.freeze_layers
+    still = set() if lowest is None else {EMBEDDINGS, *(f"layer {number}" for number in range(1, lowest + 1))}
+    count = 0.0
+    for name, parameter in model.named_parameters():
+        inside = id(parameter) in within
+        if parameter is table:
+            count += 0 if settings.freeze_embeddings or still else min(len(table), tokens) * table.shape[1]
+        elif not (inside and (part_of(name, layers) in still or (adapted is not None and name not in adapted))):
+            count += parameter.numel()
+    return count * BYTES / MB
 
 
 class Keeper:
