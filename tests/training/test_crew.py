@@ -87,6 +87,7 @@ def test_the_first_of_two_processes_keeps_snapshots(home: Path, two: Path, tmp_p
                 assert torch.allclose(weight, together[key], atol=1e-4), (path.name, key)
     record = read_json(two / "snapshots" / "run.json")
     assert [each["update"] for each in record["snapshots"]] == [4, 8]
+    assert len(list((two / "snapshots" / "trackers" / "tensorboard").iterdir())) == 1
 
 
 def test_one_speaks(two: Path) -> None:

@@ -13,6 +13,7 @@ from xtremor.cli.options import CONFIG, ConfigOptions, ScoringOptions, TaskOptio
 from xtremor.cli.recipe import BallOptions, MethodOptions, MixingOptions, TrainOptions
 from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.cli.substitution import SubstitutionOptions
+from xtremor.cli.tracking import TRACKING, TrackingOptions
 from xtremor.cli.unlabelled import UnlabelledOptions
 from xtremor.console import say
 from xtremor.errors import UserError
@@ -58,6 +59,7 @@ def train(
     vectors: PoolingOptions = VECTORS,
     words: SubstitutionOptions = WORDS,
     unlabelled: UnlabelledOptions = TEXT,
+    tracking: TrackingOptions = TRACKING,
     config: ConfigOptions = CONFIG,
 ) -> None:
     """Fine-tune an encoder on a task's English rows with one method and one seed."""
@@ -70,6 +72,7 @@ def train(
     with joined() as together:
         # What is refused here is refused by all processes that share the run, and said by one.
         with together():
+            trackers = tracking.made()
             settings_of_method, tasks = method.settings(ball, words), task.several()
             if tasks is None:
                 mixing.refuse()
@@ -90,13 +93,14 @@ def train(
         if plan:
             _plan(settings, None if tasks is not None else source, card, json_)
             return
-        options = (keep_model, recipe.threads, checkpoint_seconds)
-        if tasks is not None:
-            from xtremor.training.several import train_several
+        with trackers:
+            options = (keep_model, recipe.threads, checkpoint_seconds, trackers)
+            if tasks is not None:
+                from xtremor.training.several import train_several
 
-            _tell(train_several(settings, tasks, mixed, output, *options), output, keep_model, json_)
-            return
-        record = train_and_evaluate(settings, card, source, output, scored, *options)
+                _tell(train_several(settings, tasks, mixed, output, *options), output, keep_model, json_)
+                return
+            record = train_and_evaluate(settings, card, source, output, scored, *options)
     dev = record["english_dev"]
     if dev is not None:
         say(dev_sentence(dev))

@@ -20,6 +20,7 @@ from typing import Any
 from xtremor.errors import UserError
 from xtremor.paths import explained
 from xtremor.study.stage import Stage, key_of
+from xtremor.tracking.tracking import FOLDER as TRACKERS
 from xtremor.training.folder import LOCK, read_json, write_json
 
 FORMAT = 1
@@ -211,8 +212,8 @@ def checksums(folder: Path) -> dict[str, dict[str, Any]]:
 def _files(folder: Path) -> Iterable[str]:
     for path in folder.rglob("*"):
         inside = path.relative_to(folder)
-        # Locks and half-removed models are nobody's results.
-        if path.is_file() and inside.parts[0] != LOCK and not inside.parts[0].startswith(".dropped-"):
+        # Locks, half-removed models and what trackers write for themselves are nobody's results.
+        if path.is_file() and inside.parts[0] not in (LOCK, TRACKERS) and not inside.parts[0].startswith(".dropped-"):
             yield inside.as_posix()
 
 

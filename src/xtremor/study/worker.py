@@ -22,6 +22,7 @@ from xtremor.study.locks import StageLock
 from xtremor.study.plan import Plan
 from xtremor.study.stage import EVALUATION, INTERMEDIATE, Stage
 from xtremor.study.store import Store
+from xtremor.tracking.tracking import Tracking
 
 BUSY = 75
 
@@ -88,17 +89,18 @@ class Worker:
         told = stage.config["settings"]
         method = {**told["method"], **stage.place.get("files", {})}
         settings = TrainSettings.from_dict({**told, "method": method, "encoder": encoder})
-        options = [TaskOptions(name, _data(stage, name)) for name in stage.task.split(",")]
-        tasks = [each.open(to_train=True) for each in options]
+        tasks = [TaskOptions(name, _data(stage, name)).open(to_train=True) for name in stage.task.split(",")]
         self._check_inputs(stage, tasks)
-        if len(tasks) > 1:
-            from xtremor.training.mixture import Mixing
-            from xtremor.training.several import train_several
+        options = (area, True, stage.threads, self.checkpoint_seconds)
+        with Tracking(self.plan.trackers, stage.name) as tracking:
+            if len(tasks) > 1:
+                from xtremor.training.mixture import Mixing
+                from xtremor.training.several import train_several
 
-            record = train_several(settings, tasks, Mixing(), area, True, stage.threads, self.checkpoint_seconds)
-        else:
-            (card, source), *_ = tasks
-            record = train(settings, card, source, area, True, stage.threads, self.checkpoint_seconds).record
+                record = train_several(settings, tasks, Mixing(), *options, tracking)
+            else:
+                (card, source), *_ = tasks
+                record = train(settings, card, source, *options, tracking=tracking).record
         return {
             "environment": _environment(record),
             "counts": record["counts"],
@@ -138,6 +140,9 @@ class Worker:
         check_unchanged(stage.data, fingerprint(source.record()), stage.name)
         rule, parent = parse_rule(told.get("checkpoint", LAST)), Path("stages") / stage.parents[0]
         scores = evaluate_run(parent, source, card, settings, stage.threads, area, rule)
+        with Tracking(self.plan.trackers, stage.name) as tracking:
+            tracking.begin(area, {"arm": scores["arm"], "seed": scores["seed"], **told})
+            tracking.scores(scores, 0)
         items = sum(cell["items"] for cell in scores["languages"].values())
         return {"environment": _environment(scores), "counts": {"items": items}, "seconds": {"work": scores["seconds"]}}
 

@@ -10,13 +10,14 @@ from xtremor.console import say
 from xtremor.training.config import TrainSettings
 from xtremor.training.folder import RunFolder
 from xtremor.training.model import make_accelerator, pad_of, recompute
-from xtremor.training.record import common_record
+from xtremor.training.record import common_record, told_of
 from xtremor.training.snapshots import Keeper, Snapshots, moments
 
 if TYPE_CHECKING:
     from torch import nn
 
     from xtremor.encoders.load import LoadReport
+    from xtremor.tracking.tracking import Tracking
     from xtremor.training.prepare import Prepared
 
 
@@ -29,6 +30,7 @@ def fit(
     identity: dict[str, Any],
     checkpoint_seconds: float,
     keep_state: bool,
+    tracking: Tracking | None = None,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
     from xtremor.encoders.packing import packed, padding_note
@@ -65,12 +67,14 @@ def fit(
             # Not before: what is refused up to here leaves no folder behind.
             if crew.leads:
                 folder.claim(identity)
+                if tracking is not None:
+                    tracking.begin(folder.path, told_of(settings))
         order = prepared.order(settings)
         probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
         joined = prepared.joined(step, settings.accumulate)
         loop = Loop(
             joined or step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order,
-            probed, crew,
+            probed, crew, tracking,
         )  # fmt: skip
         if settings.snapshots is not None:
             taken = [loop.probe + update for update in moments(order.updates, settings.snapshots)]

@@ -20,6 +20,7 @@ from xtremor.paths import explained
 from xtremor.robust.counter import PassCounts
 from xtremor.robust.methods import Plain
 from xtremor.robust.methods.base import Runner
+from xtremor.tracking.tracking import Tracking
 from xtremor.training import checkpoint
 from xtremor.training import log as log_file
 from xtremor.training.batches import Epochs, parts_of
@@ -129,6 +130,7 @@ class Loop:
         order: which units every update takes; by default all of them in every epoch.
         probed: (P,) tokens of each of the first units, which linear probing goes over; by default all of them.
         crew: processes that share every update, those of ``step``; the first one writes.
+        tracking: is told what the log says.
 
     Attributes:
         keeper: takes snapshots of the weights; set before `run` where there are to be some.
@@ -149,7 +151,9 @@ class Loop:
         order: Order | None = None,
         probed: np.ndarray | None = None,
         crew: Crew | None = None,
+        tracking: Tracking | None = None,
     ) -> None:
+        self.tracking = tracking or Tracking()
         self.step, self.settings, self.folder, self.crew = step, settings, folder, crew or Crew()
         self.checkpoint_seconds = checkpoint_seconds
         self.penalty, self.fresh = penalty, fresh
@@ -181,8 +185,11 @@ class Loop:
         if self.keeper is not None:
             with self.crew.together():
                 self.keeper.begin(self.totals.update)
+        if not self.tracking.silent:
+            self.tracking.catch_up(log_file.lines(self.folder))
         self.step.model.train()
         started = saved = time.monotonic()
+        told = self.tracking.seconds
         tokens_before = self.totals.tokens
         before, first = self.totals.seconds, self.totals.update
         with (
@@ -197,12 +204,12 @@ class Loop:
                     # Before any checkpoint of this update, which is what says that it is done.
                     self.keeper.take(self.totals.update)
                 now = time.monotonic()
-                spent = now - started - self.beside.seconds
+                spent = now - started - self.beside.seconds - (self.tracking.seconds - told)
                 self.totals.seconds = before + spent
                 speed = (self.totals.tokens - tokens_before) / spent
                 progress.advance(note=f"loss {loss:.3f}, {speed:,.0f} tokens/s")
-                if log is not None:
-                    log_file.write(log, self._line(loss, norm), self.updates)
+                if log is not None and log_file.write(log, line := self._line(loss, norm), self.updates):
+                    self.tracking.line(line)
                 if stop:
                     self._save()
                     raise Interrupted(f"stopped after update {self.totals.update} of {self.updates}")

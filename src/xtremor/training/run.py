@@ -16,6 +16,7 @@ from xtremor.sources.base import Source
 from xtremor.sources.own import own_record
 from xtremor.tasks.base import TaskCard
 from xtremor.training import checkpoint
+from xtremor.training import log as log_file
 from xtremor.training.config import TrainSettings
 from xtremor.training.fit import fit
 from xtremor.training.folder import FORMAT, RunFolder, write_json
@@ -23,12 +24,13 @@ from xtremor.training.learning import doubts, english_dev
 from xtremor.training.lineage import lineage_of
 from xtremor.training.model import check_positions, make_model
 from xtremor.training.prepare import Prepared, features_digest, prepare
-from xtremor.training.record import cost_sentence
+from xtremor.training.record import cost_sentence, told_of
 from xtremor.training.snapshots import Snapshots, moments, score_snapshots
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from xtremor.tracking.tracking import Tracking
     from xtremor.training.crew import Crew
 
 
@@ -54,6 +56,7 @@ def train(
     threads: int | None = None,
     checkpoint_seconds: float = 60.0,
     keep_state: bool = False,
+    tracking: Tracking | None = None,
 ) -> Trained:
     """Train, resume, or find that the run is finished.
 
@@ -66,6 +69,7 @@ def train(
         threads: for the CPU; None leaves torch's choice.
         checkpoint_seconds: time between checkpoints.
         keep_state: leave the last checkpoint for the caller to remove, who still needs the weights.
+        tracking: trackers that are told what the log says, and English dev.
 
     Raises:
         UserError: bad input, a folder of another run, or a loss that is not finite.
@@ -88,12 +92,24 @@ def train(
             folder.check(identity)
     if crew.told(crew.leads and folder.finished() and (not keep_model or folder.model.is_dir())):
         say(f"{output}: already finished, nothing to train")
-        return Trained(folder, folder.read_record(), None, prepared.tokenizer)
+        record = folder.read_record()
+        if crew.leads and tracking is not None:
+            told_anew(tracking, folder, settings, record)
+        return Trained(folder, record, None, prepared.tokenizer)
     try:
-        model, record = _train(settings, prepared, source, folder, identity, keep_model, checkpoint_seconds, keep_state)
+        model, record = _train(
+            settings, prepared, source, folder, identity, keep_model, checkpoint_seconds, keep_state, tracking
+        )
     finally:
         folder.release()
     return Trained(folder, record, model, prepared.tokenizer)
+
+
+def told_anew(tracking: Tracking, folder: RunFolder, settings: TrainSettings, record: dict[str, Any]) -> None:
+    """Tell trackers of a run that had been finished what they do not know of it."""
+    tracking.begin(folder.path, told_of(settings))
+    tracking.catch_up(log_file.lines(folder.path))
+    tracking.record(record)
 
 
 def refuse_to_share(crew: Crew, settings: TrainSettings) -> None:
@@ -139,6 +155,7 @@ def _train(
     keep_model: bool,
     checkpoint_seconds: float,
     keep_state: bool,
+    tracking: Tracking | None,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """From a fresh head to the record on disk."""
     from xtremor.training.crew import Crew
@@ -150,7 +167,7 @@ def _train(
         say(report.sentences())
         ancestry = lineage_of(settings.encoder)
         check_positions(model, settings.max_length)
-    record = fit(settings, prepared, model, report, folder, identity, checkpoint_seconds, keep_state)
+    record = fit(settings, prepared, model, report, folder, identity, checkpoint_seconds, keep_state, tracking)
     if not crew.leads:
         # Scoring and writing is the first one's work.
         return model, {**record, "english_dev": None}
@@ -167,6 +184,8 @@ def _train(
         record["english_dev"] = record["snapshots"][-1]["english_dev"]
     else:
         record["english_dev"] = english_dev(settings, prepared, source, model)
+    if tracking is not None:
+        tracking.record(record)
     guess = prepared.category.guess_loss(prepared.features)
     constant = prepared.category.CONSTANT
     loss, perturbs = record["final_training_loss"], settings.method.perturbs
