@@ -8,7 +8,8 @@ import math
 import os
 import random
 import signal
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,22 +62,35 @@ def metrics(run: Path) -> Series:
     }
 
 
+def transactions(log: bytes) -> Iterator[bytes]:
+    """The records of a log in the format of LevelDB: seven bytes of a header, then pieces in blocks."""
+    at, block, record = 7, 32768, b""
+    while at + 7 <= len(log):
+        left = block - at % block
+        if left < 7:
+            at += left
+            continue
+        length, kind = struct.unpack_from("<HB", log, at + 4)
+        record += log[at + 7 : at + 7 + length]
+        at += 7 + length
+        # Whole, first, middle, last.
+        if kind in (1, 4):
+            yield record
+            record = b""
+
+
 def history(run: Path) -> Series:
     """Every figure in the transaction logs of Weights & Biases, all of one run."""
     from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
 
     found: Series = {}
     for path in sorted(run.glob("trackers/wandb/offline-run-*/run-*.wandb")):
         assert path.name == f"run-{identity_of(run)}.wandb"
-        store = DataStore()
-        store.open_for_scan(str(path))
-        while (data := store.scan_data()) is not None:
+        for data in transactions(path.read_bytes()):
             record = wandb_internal_pb2.Record()
             record.ParseFromString(data)
-            items = {
-                (each.key or "/".join(each.nested_key)): json.loads(each.value_json) for each in record.history.item
-            }
+            told = record.history.item
+            items = {(each.key or "/".join(each.nested_key)): json.loads(each.value_json) for each in told}
             for tag, value in items.items():
                 if tag != "update" and not tag.startswith("_"):
                     found.setdefault(tag, []).append((items["update"], value))
