@@ -43,21 +43,23 @@ def answer_questions(folder: TrainedFolder, file: str, output: Path | None, sett
 
     trained = load_trained(folder, settings.max_length)
     done = empty = 0
-    with stoppable(output), _opened(output) as write, counted(file, total, "questions") as advance:
-        with JsonStream(path) as stream:
-            questions = stream_squad(stream, answered=False)
-            while part := list(islice(questions, CHUNK)):
-                examples = [
-                    SpanExample("", file, done + row, "", "", each.id, each.context, each.question, None)
-                    for row, each in enumerate(part)
-                ]
-                table = predict(trained.model, trained.tokenizer, examples, (), trained.max_length, trained.device)
-                for question, answer in zip(part, table["predicted"], strict=True):
-                    write(question.id, answer)
-                    done, empty = done + 1, empty + (not answer)
-                advance(len(part))
-            if stream.sha256 != sha256:
-                raise UserError(f"{path} was changed while its questions were answered; run the command again")
+    with (
+        stoppable(output), _opened(output) as write, counted(file, total, "questions") as advance,
+        JsonStream(path) as stream,
+    ):  # fmt: skip
+        questions = stream_squad(stream, answered=False)
+        while part := list(islice(questions, CHUNK)):
+            examples = [
+                SpanExample("", file, done + row, "", "", each.id, each.context, each.question, None)
+                for row, each in enumerate(part)
+            ]
+            table = predict(trained.model, trained.tokenizer, examples, (), trained.max_length, trained.device)
+            for question, answer in zip(part, table["predicted"], strict=True):
+                write(question.id, answer)
+                done, empty = done + 1, empty + (not answer)
+            advance(len(part))
+        if stream.sha256 != sha256:
+            raise UserError(f"{path} was changed while its questions were answered; run the command again")
     without = f" ({empty:,} of them empty)" if empty else ""
     say(f"{done:,} questions answered{'' if standard(output) else f' in {output}'}{without}")
     return done
