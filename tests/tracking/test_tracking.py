@@ -141,7 +141,7 @@ READERS = {
 
 @pytest.fixture(autouse=True)
 def no_service() -> Iterator[None]:
-    """The process that wandb starts beside this one ends with the test: killable processes would be told to share it."""
+    """What wandb starts beside this process ends with the test: killable processes would be told to share it."""
     yield
     if "wandb" in sys.modules:
         sys.modules["wandb"].teardown()
