@@ -18,6 +18,7 @@ from xtremor.study.store import Store
 
 CODES = ("en", "de", "ru", "sw", "te", "yo", "zh")
 MACHINE = {"platform": "Linux", "processor": "made up", "cores": 2, "threads": 1, "memory_gib": 4.0, "device": "cpu"}
+ITEMS = 100
 VERSIONS = {"xtremor": "0.1.0", "python": "3.11"}
 
 
@@ -37,13 +38,14 @@ def invent(
     encoder: str = "starter",
     calibrated: bool = False,
     assumed: Assumed | None = None,
-    files: bool = True,
+    predicted: bool = False,
 ) -> StudyFolder:
     """Write a study with its store.
 
     Args:
         folder: of the study.
-        gains: arm -> points above 50 in every language but English, one number or one a seed; ``none`` has no first stage.
+        gains: arm -> points above 50 in every language but English, one number or one a seed;
+            ``none`` has no first stage.
         seeds, stage2: ids.
         tasks, codes: what is scored.
         contrasts: (treatment, control) or with a role.
@@ -55,7 +57,7 @@ def invent(
         encoder: its name.
         calibrated: scores hold calibration.
         assumed: of the design.
-        files: write what runs leave; without, the plan alone.
+        predicted: evaluations keep predictions, which their scores are then computed from.
     """
     dice = np.random.default_rng(3)
     level = {code: 90.0 if code == "en" else 45.0 + 20 * dice.random() for code in codes}
@@ -67,7 +69,9 @@ def invent(
             first = None
             if arm != "none":
                 method = dict((methods or {}).get(arm) or {"name": "plain"})
-                first = _add(stages, INTERMEDIATE, f"{intermediate}, {arm}, seed {seed}", intermediate, (), seed, method, arm)
+                first = _add(
+                    stages, INTERMEDIATE, f"{intermediate}, {arm}, seed {seed}", intermediate, (), seed, method, arm
+                )
             for nested in stage2:
                 for task in tasks:
                     name = f"{task}, {arm}, seed {seed}.{nested}"
@@ -79,9 +83,10 @@ def invent(
                         Cell(arm, arm, encoder, intermediate if first else "", task, "test", seed, nested, scored.key,
                              target.key, first.key if first else None)
                     )  # fmt: skip
-                    own = np.random.default_rng(1000 * seed + nested)
+                    own = np.random.default_rng([seed, nested, sum(map(ord, arm + task))])
                     told[scored.key] = {
-                        code: level[code] + (0 if code == "en" else shift) + float(own.normal(0, noise)) for code in codes
+                        code: level[code] + (0 if code == "en" else shift) + float(own.normal(0, noise))
+                        for code in codes
                     }
     study = Study(
         "invented", (encoder,), tuple(Arm(arm, None if arm == "none" else Settings()) for arm in gains),
@@ -94,11 +99,14 @@ def invent(
     there.write(plan, "")
     store = Store(folder / "store").open(make=True)
     lost = {
-        key for cell in cells if (cell.arm, cell.stage1_seed) in missing for key in (cell.evaluation, cell.target, cell.stage1)
+        key
+        for cell in cells
+        if (cell.arm, cell.stage1_seed) in missing
+        for key in (cell.evaluation, cell.target, cell.stage1)
     }
-    for stage in stages.values() if files else ():
+    for stage in stages.values():
         if stage.key not in lost:
-            _publish(store, stage, encoder, told.get(stage.key), calibrated)
+            _publish(store, stage, encoder, told.get(stage.key), calibrated, predicted)
     return there
 
 
@@ -118,14 +126,18 @@ def _add(
     else:
         config = {"settings": {"task": task, "method": method, "seed": seed, "epochs": 2.0, "batch_size": 32}}
         # Two arms whose stages were alike would be one.
-        config["settings"]["rows_seed"] = sum(map(ord, arm)) if (kind, method) == (INTERMEDIATE, {"name": "plain"}) else 0
+        config["settings"]["rows_seed"] = (
+            sum(map(ord, arm)) if (kind, method) == (INTERMEDIATE, {"name": "plain"}) else 0
+        )
         config |= {} if parents else {"encoder": {"fingerprint": "f" * 64, "tokenizer": "e" * 64}}
         data = {task: {"source": "made up", "files": {f"{task}/train": "0" * 64}}}
     stage = Stage(kind, name, task, config, parents, data, 1, {"encoder": "starter"}, Size(1e4, 3.0, 100, 0.0))
     return stages.setdefault(stage.key, stage)
 
 
-def _publish(store: Store, stage: Stage, encoder: str, scores: Mapping[str, float] | None, calibrated: bool) -> None:
+def _publish(
+    store: Store, stage: Stage, encoder: str, scores: Mapping[str, float] | None, calibrated: bool, predicted: bool
+) -> None:
     area = store.work / stage.key
     area.mkdir()
     root = {"name": encoder, "resolved": encoder, "architecture": "BertModel", "fingerprint": "f" * 64}
@@ -139,7 +151,10 @@ def _publish(store: Store, stage: Stage, encoder: str, scores: Mapping[str, floa
         (area / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     else:
         told: dict[str, Any] = {"format": 1, "task": stage.task, "metric": "chunk_f1", "unit": "percent"}
-        told["languages"] = {code: {"score": score, "items": 200} for code, score in scores.items()}
+        if predicted:
+            scores = _predict(area / "predictions.parquet", stage, scores)
+            told["metric"] = "accuracy"
+        told["languages"] = {code: {"score": score, "items": ITEMS} for code, score in scores.items()}
         if calibrated:
             told["calibration"] = {code: {"ece": score / 10, "confidence": 80.0} for code, score in scores.items()}
         (area / "scores.json").write_text(json.dumps(told), encoding="utf-8")
@@ -147,5 +162,33 @@ def _publish(store: Store, stage: Stage, encoder: str, scores: Mapping[str, floa
     warnings = [] if scores is not None else ["the run did not learn <much>"]
     store.publish(
         stage,
-        {"seconds": {"work": 60.0, "process": 70.0}, "environment": environment, "counts": counts, "warnings": warnings},
+        {
+            "seconds": {"work": 60.0, "process": 70.0},
+            "environment": environment,
+            "counts": counts,
+            "warnings": warnings,
+        },
     )
+
+
+def _predict(path: Path, stage: Stage, scores: Mapping[str, float]) -> dict[str, float]:
+    """Answers to the same `ITEMS` rows of which about so many are right; the scores that they have."""
+    from xtremor.scoring.predictions import answers_table, write_predictions
+    from xtremor.tasks.base import TextExample
+
+    dice = np.random.default_rng(int(stage.key[:8], 16))
+    examples, gold, given, found = [], [], [], {}
+    for code, score in scores.items():
+        right = dice.random(ITEMS) < score / 100
+        labels = [str(row % 3) for row in range(ITEMS)]
+        examples += [
+            TextExample(stage.task, f"test-{code}", row, str(row // 3), code, ("x",), labels[row])
+            for row in range(ITEMS)
+        ]
+        gold += labels
+        given += [
+            label if hit else str((int(label) + 1) % 3) for label, hit in zip(labels, right, strict=True)
+        ]  # fmt: skip
+        found[code] = 100 * float(right.mean())
+    write_predictions(path, answers_table(examples, gold, given), {"task": stage.task, "split": "test"})
+    return found

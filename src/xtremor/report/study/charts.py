@@ -23,7 +23,7 @@ CLEAR = ("better", "worse", "equivalent")
 
 def anchor(key: str) -> str:
     """Id of a stage's row in the page."""
-    return f"stage-{short(key)}"
+    return f"stage-{key[:12]}"
 
 
 def arm_figures(study: Material) -> list[Figure]:
@@ -46,11 +46,9 @@ def _arms(study: Material, task: str | None, title: str, name: str) -> Figure:
             seeds = by_seed(study, system).items()
             dots += [Dot(system, arm, value, f"{system}, seed {seed}: {number(value)}") for seed, value in seeds]
         else:
-            dots += [
-                Dot(system, arm, run.mean, f"{system}, seed {run.seed}: {number(run.mean)}; stage {short(run.cell.evaluation)}",
-                    f"#{anchor(run.cell.evaluation)}")
-                for run in study.of(system, task)
-            ]  # fmt: skip
+            for run in study.of(system, task):
+                tip = f"{system}, seed {run.seed}: {number(run.mean)}; stage {short(run.cell.evaluation)}"
+                dots.append(Dot(system, arm, run.mean, tip, f"#{anchor(run.cell.evaluation)}"))
         ends = span(own.low, own.high)
         said = f"95% interval {ends}, {own.n} seeds" if ends else "one seed: no interval"
         bars.append(Bar(system, arm, own.mean, own.low, own.high, f"{system}: mean {number(own.mean)}; {said}"))
@@ -58,10 +56,15 @@ def _arms(study: Material, task: str | None, title: str, name: str) -> Figure:
     metric = study.of(None, task)[0].scored.get("metric", "score") if task else "score"
 
     def build(width: int, alone: bool) -> Drawing:
-        what = f"{metric}, mean over languages without English"
-        return rows_chart(rows, dots, bars, study.arms, width, alone, f"{title}: every seed, mean and 95% interval", what)
+        what = f"{metric}, percent"
+        return rows_chart(
+            rows, dots, bars, study.arms, width, alone, f"{title}: every seed, mean and 95% interval", what
+        )
 
-    text = f"Scores of {len(rows)} arms, {title}: a dot a run, a tick at the mean, a line for the 95% t-interval over seeds"
+    text = (
+        f"Mean scores over languages without English, {title}: a dot a run, a tick at the mean, 95% t-intervals over "
+        "seeds"
+    )
     return Figure(name, title, text, build)
 
 
@@ -126,7 +129,9 @@ def heat_figures(study: Material, findings: Findings) -> list[Figure]:
     return [_heat(study, task, control, at + 1) for at, task in enumerate(study.tasks)]
 
 
-def heat_values(study: Material, task: str, control: str | None) -> tuple[list[str], list[str], dict[tuple[str, str], float]]:
+def heat_values(
+    study: Material, task: str, control: str | None
+) -> tuple[list[str], list[str], dict[tuple[str, str], float]]:
     """Languages, systems, and (language, system) -> mean score, or difference from the control on that task."""
     codes = [
         code
@@ -167,7 +172,11 @@ def _heat(study: Material, task: str, control: str | None, at: int) -> Figure:
         return steps + round((value - low) / ((top - low) or 1.0) * steps)
 
     def shown(place: int) -> str:
-        return signed((place - steps) * top / steps, 1) if relative else number(low + (place - steps) * (top - low) / steps, 1)
+        return (
+            signed((place - steps) * top / steps, 1)
+            if relative
+            else number(low + (place - steps) * (top - low) / steps, 1)
+        )
 
     places = list(range(0 if relative else steps, 2 * steps + 1))
 
@@ -198,7 +207,11 @@ def _heat(study: Material, task: str, control: str | None, at: int) -> Figure:
             for name, value in strata_of(study, code, len(schemes))
         ]
         size = 9 if narrow or len(columns) > 9 else 11
-        rect = alt.Chart(alt.NamedData("cells")).mark_rect(stroke="var(--paper)").encode(x=x, y=y, color=fill, description="tip:N")
+        rect = (
+            alt.Chart(alt.NamedData("cells"))
+            .mark_rect(stroke="var(--paper)")
+            .encode(x=x, y=y, color=fill, description="tip:N")
+        )
         figures = alt.Chart(alt.NamedData("cells")).mark_text(fontSize=size, color="var(--text)", aria=False)
         strata = alt.Chart(alt.NamedData("facts")).mark_text(fontSize=size, color="var(--faint)", limit=70, aria=False)
         layers = [rect, figures.encode(x=x, y=y, text="text:N"), strata.encode(x=x, y=y, text="text:N")]

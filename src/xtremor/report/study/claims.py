@@ -53,6 +53,12 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
 def threats_table(threats: Sequence[Threat]) -> Table:
     """One row a threat."""
     rows = tuple(
-        (Cell(each.title, small=each.kind), Cell(str(each.where)), Cell(each.detail), Cell(each.advice)) for each in threats
+        (Cell(each.title, small=each.kind), Cell(str(each.where)), Cell(each.detail), Cell(each.advice))
+        for each in threats
     )
-    return Table("threats", "Threats to what this study concludes, found in its store", ("Threat", "Where", "What", "Advice"), rows)
+    return Table(
+        "threats",
+        "Threats to what this study concludes, found in its store",
+        ("Threat", "Where", "What", "Advice"),
+        rows,
+    )

@@ -22,14 +22,17 @@ Point = tuple[int, float, float, float]
 
 def curve_figures(study: Material) -> list[Figure]:
     """Training loss over updates, by kind of stage and task: the mean over seeds, and from lowest to highest."""
-    found = []
+    found: list[Figure] = []
     for kind, words in ((INTERMEDIATE, "first stage"), (TARGET, "target")):
         tasks = dict.fromkeys(each.stage.task for each in study.stages.values() if each.stage.kind == kind)
         for task in tasks:
             own = curves(study, kind, task)
             if own:
                 title = f"{words}, {task}"
-                text = f"Training loss over updates, {title}: mean over seeds by arm, shaded from the lowest to the highest"
+                text = (
+                    f"Training loss over updates, {title}: mean over seeds by arm, shaded from the lowest to the "
+                    "highest"
+                )
                 name = f"loss-{len(found) + 1}"
                 found.append(Figure(name, title, text, _curves(study, own, title)))
     return found
@@ -139,12 +142,14 @@ def dose_figures(study: Material) -> list[Figure]:
     figures = []
     for at, task in enumerate(tasks):
         title = task or f"mean of {len(study.tasks)} tasks"
-        text = f"Score against the radius, {title}: a dot a seed, a line through the means; dashed: arms without a radius"
+        text = f"Score against the radius, {title}: a dot a seed, a line through the means; dashed: the other arms"
         figures.append(Figure(f"dose-{at + 1}", f"Dose and response, {title}", text, _dose(study, found, task, title)))
     return figures
 
 
-def dose_rows(study: Material, found: Sequence[Dose], task: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def dose_rows(
+    study: Material, found: Sequence[Dose], task: str | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Means with intervals and runs: rows of ``group``, ``radius``, and either ``mean`` or ``value``."""
     means, runs = [], []
     for dose in found:
@@ -176,11 +181,16 @@ def _dose(study: Material, found: Sequence[Dose], task: str | None, title: str) 
         arms = [arm for arm in study.arms if any(row["arm"] == arm for row in (*means, *flat))]
         colour = alt.Color("arm:N", **arm_scale(arms, study.arms, alone))
         radii = sorted({row["radius"] for row in means})
-        kind = alt.Scale(type="log", nice=False, padding=16) if radii[0] > 0 else alt.Scale(type="symlog", constant=radii[1], padding=16)
+        kind = (
+            alt.Scale(type="log", nice=False, padding=16)
+            if radii[0] > 0
+            else alt.Scale(type="symlog", constant=radii[1], padding=16)
+        )
         x = alt.X("radius:Q", scale=kind, axis=alt.Axis(values=radii, format="~g", grid=False, labelOverlap=True))
-        low, high = min(row["value"] for row in runs), max(row["value"] for row in runs)
-        pad = 0.6 * (high - low or 1.0)
-        scale = alt.Scale(domain=[low - pad, high + pad], nice=True, clamp=True)
+        values = [*(row["value"] for row in runs), *(row["mean"] for row in flat)]
+        pad = 0.25 * (max(values) - min(values) or 1.0)
+        # What of an interval lies beyond is cut: with two seeds it may be ten times as wide as their scatter.
+        scale = alt.Scale(domain=[min(values) - pad, max(values) + pad], nice=True, clamp=True)
         group = alt.StrokeDash("group:N", legend=alt.Legend(orient="bottom", title=None, columns=1, labelLimit=300)
                                if len(found) > 1 else None)  # fmt: skip
         base = alt.Chart(alt.NamedData("means")).encode(x=x)
@@ -191,7 +201,12 @@ def _dose(study: Material, found: Sequence[Dose], task: str | None, title: str) 
         )
         points = base.mark_point(size=70, filled=True, opacity=1).encode(y=y, color=colour, description="tip:N")
         dots = alt.Chart(alt.NamedData("runs")).mark_circle(size=26, opacity=0.55)
-        layers: list[Any] = [ends, line, dots.encode(x=x, y=alt.Y("value:Q", scale=scale), color=colour, description="tip:N"), points]
+        layers: list[Any] = [
+            ends,
+            line,
+            dots.encode(x=x, y=alt.Y("value:Q", scale=scale), color=colour, description="tip:N"),
+            points,
+        ]
         if flat:
             rule = alt.Chart(alt.NamedData("flat")).mark_rule(strokeDash=[2, 3], strokeWidth=1.6)
             layers.insert(0, rule.encode(y=y, color=colour, description="tip:N"))

@@ -1,5 +1,5 @@
-"""Gain in each language against what may explain it: kinship to English, size of its Wikipedia and of pretraining, seen or
-not. Languages of one run rise and fall together, so that all of this describes and tests nothing."""
+"""Gain in each language against what may explain it: kinship to English, size of its Wikipedia and of pretraining, seen
+or not. Languages of one run rise and fall together, so that all of this describes and tests nothing."""
 
 from __future__ import annotations
 
@@ -65,13 +65,14 @@ def facts(study: Material, codes: Sequence[str]) -> list[Explained]:
     seen = {code: float(study.places[code].seen or 0) for code in known if study.places[code].seen is not None}
     whose = f"{column[1]} pretraining text" if column else ""
     kin = {0.0: "family and script of English", 0.5: "one of them", 1.0: "neither"}
-    found = [
+    text = _sizes(known, lambda each: each.xlmr_gib) if xlmr else {}
+    explained = [
         Explained("kinship", "kinship with English", near, labels=kin),
         Explained("wikipedia", "MB of Wikipedia text (2020)", _sizes(known, lambda each: each.wiki_text_mb), True),
-        Explained("pretraining", "GiB in XLM-R's pretraining", _sizes(known, lambda each: each.xlmr_gib) if xlmr else {}, True),
+        Explained("pretraining", "GiB in XLM-R's pretraining", text, True),
         Explained("seen", f"seen in {whose}", seen, labels={0.0: "not seen", 1.0: "seen"}),
     ]  # fmt: skip
-    return [each for each in found if len(each.values) >= FEWEST and len(set(each.values.values())) > 1]
+    return [each for each in explained if len(each.values) >= FEWEST and len(set(each.values.values())) > 1]
 
 
 def _sizes(known: Mapping[str, Language], size: Callable[[Language], float | None]) -> dict[str, float]:
@@ -111,7 +112,9 @@ def distance_figures(study: Material, findings: Findings, planned: Planned) -> l
                 said.append(f"{task} {number(value)} ({count} languages)")
         text = f"{planned.treatment} minus {planned.control} against {fact.title}"
         more = f"; Spearman's rank correlation: {', '.join(said)}" if said else ""
-        found.append(Figure(f"gain-{fact.name}", f"Gain against {fact.title}", text + more, _chart(study, planned, own, fact)))
+        found.append(
+            Figure(f"gain-{fact.name}", f"Gain against {fact.title}", text + more, _chart(study, planned, own, fact))
+        )
     return found
 
 
@@ -123,8 +126,8 @@ def _chart(study: Material, planned: Planned, own: Sequence[Gain], fact: Explain
 
         tasks = list(dict.fromkeys(each.task for each in own))
         rows = [
-            {"x": _spread(fact, each, at), "gain": round(each.effect, 4), "arm": arm, "task": each.task, "code": each.code,
-             "tip": f"{study.places[each.code].name}, {each.task}: {signed(each.effect)} points"}
+            {"x": _spread(fact, each, at), "gain": round(each.effect, 4), "arm": arm, "task": each.task,
+             "code": each.code, "tip": f"{study.places[each.code].name}, {each.task}: {signed(each.effect)} points"}
             for at, each in enumerate(own)
             if each.code in fact.values
         ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Charts as inline SVG for the page, whose colours follow its theme, and as SVG, PNG and PDF to take away.
 
-A specification names colours by the page's own variables (``var(--arm-1)``); in the page they stay, so that a chart follows
-light and dark without a script, in files they become those of the light theme. Each chart is drawn at two widths, of which
-the page shows the one that fits.
+A specification names colours by the page's own variables (``var(--arm-1)``); in the page they stay, so that a chart
+follows light and dark without a script, in files they become those of the light theme. Each chart is drawn at two
+widths, of which the page shows the one that fits.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from xtremor.report.charts import COLOURS, INK, Drawing, theme
 
 WIDE, NARROW = 600, 350
 FORMATS = ("svg", "png", "pdf")
-# Treatment below control ... above it, around the neutral middle: orange to blue, told apart in every colour blindness, and
-# far enough from the ink of the text on them.
+# Treatment below control ... above it, around the neutral middle: orange to blue, told apart in every colour blindness,
+# and far enough from the ink of the text on them.
 HEAT = {
     "light": ("#e0894a", "#eaa873", "#f2c7a2", "#f8e3d2", "#f3f4f6", "#d7e6f3", "#aed0ea", "#82b8df", "#559fd2"),
     "dark": ("#a3521a", "#7f431a", "#5e361b", "#3f2c20", "#262b32", "#1f3547", "#1d4763", "#1b5a80", "#1a6e9f"),
@@ -100,7 +100,8 @@ def _page_theme() -> dict[str, Any]:
     told = json.dumps(theme("light"))
     for name, value in palette("light").items():
         told = told.replace(f'"{value}"', f'"var(--{name})"')
-    found: dict[str, Any] = {**json.loads(told), "aria": True, "padding": 2}
+    found: dict[str, Any] = {**json.loads(told), "aria": True, "padding": 5}
+    found["legend"] |= {"symbolBaseFillColor": "var(--text)", "symbolBaseStrokeColor": "var(--text)"}
     return found
 
 
@@ -130,7 +131,8 @@ def _embedded(svg: str, name: str, which: str, text: str) -> str:
     svg = _ARIA.sub("", svg)
     for found in set(re.findall(r' id="([^"]+)"', svg)):
         svg = svg.replace(f' id="{found}"', f' id="{name}-{found}"').replace(f"url(#{found})", f"url(#{name}-{found})")
-    svg = svg.replace("xlink:href", "href").replace('target="_self"', "")
+    # Vega puts an address of its own before ways inside the page.
+    svg = re.sub(r'xlink:href="[^"#]*#', 'href="#', svg)
     head, _, rest = svg.partition(">")
     width = re.search(r' width="([0-9.]+)"', head)
     head = re.sub(r' (?:width|height|class|version|xmlns)="[^"]*"', "", head)

@@ -99,20 +99,21 @@ def rows_chart(
     import altair as alt
 
     ends = domain(dots, bars, [0.0] if zero else [], reach)
-    arms = [arm for arm in every if any(arm == each.arm for each in (*dots, *bars))]
-    x = alt.X("mean:Q", title=axis, scale=alt.Scale(domain=ends, nice=False), axis=alt.Axis(tickCount=5, labelFlush=True))
+    arms = [arm for arm in every if arm in {dot.arm for dot in dots} | {bar.arm for bar in bars}]
+    x = alt.X("mean:Q", title=axis, scale=alt.Scale(domain=ends, nice=False, zero=False), axis=alt.Axis(tickCount=5))
     limit = 115 if width <= NARROW else 215
     labels = alt.Axis(grid=True, tickBand="extent", ticks=False, labelLimit=limit, domain=False)
     y = alt.Y("row:N", scale=alt.Scale(domain=list(rows), padding=0.2), title=None, axis=labels)
     colour = alt.Color("arm:N", **arm_scale(arms, every, alone))
     base = alt.Chart(alt.NamedData("bars")).encode(y=y, color=colour, description="tip:N")
     layers: list[Any] = _zero(x, margin, ends) if zero else []
-    spans = base.mark_rule(strokeWidth=2.5, opacity=0.6).encode(x=alt.X("low:Q", title=axis), x2="high:Q")
-    layers.append(spans)
-    layers += _arrows(base, axis)
+    layers.append(base.mark_rule(strokeWidth=2.5, opacity=0.6).encode(x=_of(x, "low"), x2="high:Q"))
+    layers += _arrows(base, x)
     if dots:
         seeds = alt.Chart(alt.NamedData("dots")).mark_circle(size=34, opacity=0.55)
-        layers.append(seeds.encode(x=x, y=y, color=colour, description="tip:N", href="link:N"))
+        # Vega makes a way to nowhere of none.
+        ways = {"href": "link:N"} if all(dot.link for dot in dots) else {}
+        layers.append(seeds.encode(x=x, y=y, color=colour, description="tip:N", **ways))
         layers.append(base.mark_tick(thickness=3.5, size=15).encode(x=x))
     else:
         # Hollow where nothing can be told.
@@ -131,21 +132,26 @@ def _zero(x: Any, margin: float | None, ends: Sequence[float]) -> list[Any]:
 
     found = []
     if margin is not None:
-        low = x.copy()
-        low.shorthand = "low:Q"
         band = alt.Chart(alt.NamedData("margin")).mark_rect(opacity=0.35, color="var(--grid)", aria=False)
-        found.append(band.encode(x=low, x2="high:Q"))
+        found.append(band.encode(x=_of(x, "low"), x2="high:Q"))
     return [*found, alt.Chart(alt.NamedData("zero")).mark_rule(style="zero", strokeWidth=1.2, aria=False).encode(x=x)]
 
 
-def _arrows(base: Any, axis: str) -> list[Any]:
+def _of(x: Any, field: str) -> Any:
+    """The same axis for another field."""
+    found = x.copy()
+    found.shorthand = f"{field}:Q"
+    return found
+
+
+def _arrows(base: Any, x: Any) -> list[Any]:
     """Where an interval goes on beyond the axis."""
     import altair as alt
 
     return [
         base.transform_filter(alt.datum[f"{side}_cut"])
         .mark_point(shape=shape, size=45, filled=True, opacity=0.9)
-        .encode(x=alt.X(f"{side}:Q", title=axis))
+        .encode(x=_of(x, side))
         for side, shape in (("low", "triangle-left"), ("high", "triangle-right"))
     ]
 
@@ -160,7 +166,7 @@ def _bar(bar: Bar, ends: Sequence[float]) -> dict[str, Any]:
 
 
 def _dot(dot: Dot) -> dict[str, Any]:
-    return {"row": dot.row, "arm": dot.arm, "mean": round(dot.value, 4), "tip": dot.tip, "link": dot.link or None}
+    return {"row": dot.row, "arm": dot.arm, "mean": round(dot.value, 4), "tip": dot.tip, "link": dot.link}
 
 
 def span(low: float | None, high: float | None, sign: bool = False) -> str:

@@ -223,7 +223,11 @@ def read_curve(path: Path, points: int = POINTS) -> tuple[tuple[int, float], ...
 def _scores(path: Path) -> dict[str, Any]:
     found = read_json(path)
     cells = found.get("languages")
-    if not isinstance(cells, dict) or not cells or not all("score" in each and "items" in each for each in cells.values()):
+    if (
+        not isinstance(cells, dict)
+        or not cells
+        or not all("score" in each and "items" in each for each in cells.values())
+    ):
         raise UserError(f"{path} holds no scores by language; delete its folder and run the study again")
     return found
 

@@ -10,13 +10,19 @@ from typing import Any
 from xtremor.compare.sentences import number
 from xtremor.encoders.cards import known_card
 from xtremor.errors import UserError
+from xtremor.report.context import settings
 from xtremor.report.study.findings import Findings
 from xtremor.report.study.material import Material, listed, named
 from xtremor.robust.registry import METHODS
 from xtremor.tasks.cards import card
 
 # What is cited beside the arXiv numbers on the cards of tasks and methods.
-BESIDE = {"panx": ("pan2017wikiann",), "udpos": ("nivre2020ud",), "bucc2018": ("zweigenbaum2018bucc",), "pgd": ("madry2018pgd",)}
+BESIDE = {
+    "panx": ("pan2017wikiann",),
+    "udpos": ("nivre2020ud",),
+    "bucc2018": ("zweigenbaum2018bucc",),
+    "pgd": ("madry2018pgd",),
+}
 # Words in an encoder's name -> entry.
 ENCODERS = {
     ("e5", "starter"): "wang2024e5",
@@ -38,14 +44,16 @@ def _training(study: Material) -> str:
     encoders = [f"{named(each)}{_about(each)}" for each in design["encoders"]]
     before = [each["task"] for each in design["intermediate"]]
     first = (
-        f"In a first stage, arms that have one train on {listed(before, 'or')}; only the encoder crosses to the second stage. "
+        f"In a first stage, arms that have one train on {listed(before, 'or')}; only the encoder crosses to the "
+        "second stage. "
         if before
         else ""
     )
     targets = listed([each["task"] for each in design["targets"]])
     recipe = _recipe(design["stage2"])
     return (
-        f"We fine-tune {listed(encoders)} with xtremor {_version(study)}. {first}Target tasks are {targets}, trained on English "
+        f"We fine-tune {listed(encoders)} with xtremor {_version(study)}. {first}Target tasks are {targets}, trained "
+        "on English "
         f"alone{recipe}. The last step of a fixed schedule is scored; nothing was selected on a target language."
     )
 
@@ -56,38 +64,48 @@ def _about(name: str) -> str:
 
 
 def _recipe(stage: Mapping[str, Any]) -> str:
-    told = ", ".join(f"{key.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{key.replace('_', ' ')} {value}"
-                     for key, value in stage["stated"])  # fmt: skip
+    shown = {
+        key.replace("_", " "): f"{value:g}" if isinstance(value, float) else str(value)
+        for key, value in stage["stated"]
+    }
+    told = ", ".join(f"{key} {value}" for key, value in shown.items())
     return f" ({told}; all else at the task's defaults)" if told else ""
 
 
 def _version(study: Material) -> str:
-    found = sorted({str((each.told.get("environment") or {}).get("versions", {}).get("xtremor", "")) for each in study.stages.values()})
+    found = sorted(
+        {
+            str((each.told.get("environment") or {}).get("versions", {}).get("xtremor", ""))
+            for each in study.stages.values()
+        }
+    )
     return ", ".join(filter(None, found)) or "(version not recorded)"
 
 
 def _arms(study: Material) -> str:
     said = []
     for arm in study.design["arms"]:
-        stages = []
-        for key, where in (("stage1", "first stage"), ("stage2", "targets")):
-            stated = None if arm[key] is None else dict(arm[key]["stated"])
-            if stated:
-                told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in stated.items())
-                stages.append(f"{where}: {told}")
-            elif stated is not None and key == "stage1":
-                stages.append("first stage: plain")
+        cell = next(each for each in study.plan.cells if each.arm == arm["name"])
+        keys = [("first stage", cell.stage1), ("targets", cell.target)]
+        stages = [f"{where}: {_method(study, key)}" for where, key in keys if key is not None]
         if arm["stage1"] is None and study.design["intermediate"]:
             stages.insert(0, "no first stage")
         if arm["match_compute"]:
             stages.append(f"as many counted passes as {arm['match_compute']}, the schedule stretched")
-        said.append(f"{arm['name']} ({'; '.join(stages) or 'plain'})")
+        said.append(f"{arm['name']} ({'; '.join(stages)})")
     seeds = study.design["seeds"]
     nested = f", each with {len(seeds['stage2'])} second stages nested in it" if len(seeds["stage2"]) > 1 else ""
     return (
-        f"Arms: {'; '.join(said)}. Every arm has {len(seeds['stage1'])} seeds{nested}; arms share seeds, data order and initial "
+        f"Arms: {'; '.join(said)}. Every arm has {len(seeds['stage1'])} seeds{nested}; arms share seeds, data order "
+        "and initial "
         "heads. The first stage's seed is the unit of replication."
     )
+
+
+def _method(study: Material, key: str) -> str:
+    """``freelb, steps 2, radius 0.003``."""
+    told = dict((study.plan.stages[key].config.get("settings") or {}).get("method") or {"name": "plain"})
+    return ", ".join(filter(None, [str(told["name"]), settings(told)]))
 
 
 def _evaluation(study: Material) -> str:
@@ -95,9 +113,13 @@ def _evaluation(study: Material) -> str:
     for task in study.tasks:
         run = study.of(None, task)[0]
         items = sum(run.items.values())
-        said.append(f"{task} ({run.scored.get('metric', 'score')}, {run.cell.split}, {len(run.scores)} languages, {items:,} items)")
+        said.append(
+            f"{task} ({run.scored.get('metric', 'score')}, {run.cell.split}, {len(run.scores)} languages, {items:,} "
+            "items)"
+        )
     return (
-        f"Zero-shot scores: {listed(said)}. A run's figure is its macro mean: the unweighted mean over a task's languages without "
+        f"Zero-shot scores: {listed(said)}. A run's figure is its macro mean: the unweighted mean over a task's "
+        "languages without "
         "English, then over tasks."
     )
 
@@ -106,17 +128,37 @@ def _statistics(study: Material, findings: Findings) -> str:
     assumed, design = study.design["assumed"], study.design
     planned = [f"{each['treatment']} minus {each['control']} ({each['role']})" for each in design["contrasts"]]
     paired = {findings.main(each).main.pairing.paired for each in findings.planned}
-    test = "paired t-tests" if paired == {True} else "Welch's t-tests" if paired == {False} else "t-tests (paired where seeds are shared)"
-    strata = f", and over these and the planned strata ({listed([s.replace('_', ' ') for s in design['strata']])}) for strata" if design["strata"] else ""
-    margin = f"; equivalence is tested by two one-sided tests with a margin of {assumed['margin']:g} points" if assumed["margin"] else ""
+    test = (
+        "paired t-tests"
+        if paired == {True}
+        else "Welch's t-tests"
+        if paired == {False}
+        else "t-tests (paired where seeds are shared)"
+    )
+    strata = (
+        f", and over these and the planned strata ({listed([s.replace('_', ' ') for s in design['strata']])}) for "
+        "strata"
+        if design["strata"]
+        else ""
+    )
+    margin = (
+        f"; equivalence is tested by two one-sided tests with a margin of {assumed['margin']:g} points"
+        if assumed["margin"]
+        else ""
+    )
     what = (
-        f"Planned contrasts: {'; '.join(planned)}. They are judged by {test} on run-level means with 95% t-intervals, corrected by "
-        f"Holm's method over the primary contrasts, over all planned ones for the others{strata}{margin}. Differences in "
+        f"Planned contrasts: {'; '.join(planned)}. They are judged by {test} on run-level means with 95% t-intervals, "
+        "corrected by "
+        f"Holm's method over the primary contrasts, over all planned ones for the others{strata}{margin}. Differences "
+        "in "
         "single languages are exploratory (Benjamini-Hochberg)."
         if planned
         else "No contrast was planned, and none was tested."
     )
-    return f"{what} The effect that matters was set to {number(assumed['effect'])} points. As to the plan, {study.status.frozen.sentence()}."
+    return (
+        f"{what} The effect that matters was set to {number(assumed['effect'])} points. As to the plan, "
+        f"{study.status.frozen.sentence()}."
+    )
 
 
 @cache

@@ -93,7 +93,8 @@ def make(
     findings = find(study, items, replicates)
     said = answer(study, findings)
     parts = sections(study, findings, verdicts, threats, out)
-    drawn, files = {}, {}
+    drawn: dict[str, str] = {}
+    files: dict[str, bytes] = {}
     charts = [figure for part in parts for figure in part.figures]
     with Progress("drawing", len(charts)) as progress:
         for figure in charts:

@@ -1,4 +1,4 @@
-"""Where everything comes from: the plan, the software, the machines, the encoders, the data, and how to compute it again."""
+"""Where everything comes from: plan, software, machines, encoders, data, and the commands that compute it again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ def provenance(study: Material) -> list[tuple[str, list[str]]]:
     many = len(study.plan.stages)
     return [
         ("Plan", [f"hash {study.plan.digest}", study.status.frozen.sentence()]),
-        ("Finished", [f"{len(study.stages)} of {many} stages{f', {dates[0]} to {dates[-1]}' if dates else ''}", *_failed(study)]),
+        (
+            "Finished",
+            [f"{len(study.stages)} of {many} stages{f', {dates[0]} to {dates[-1]}' if dates else ''}", *_failed(study)],
+        ),
         ("Versions", _counted(settings(each.get("versions") or {}) for each in environments)),
         ("Machines", _counted(settings(each.get("machine") or {}) for each in environments)),
         ("Encoders", _encoders(study)),
@@ -41,7 +44,10 @@ def _encoders(study: Material) -> list[str]:
     for stage in study.plan.stages.values():
         if "encoder" in stage.config:
             found[named(str(stage.place.get("encoder") or ""))] = stage.config["encoder"]
-    return [f"{name}, weights {str(told['fingerprint'])[:16]}, tokenizer {str(told['tokenizer'])[:16]}" for name, told in found.items()]
+    return [
+        f"{name}, weights {str(told['fingerprint'])[:16]}, tokenizer {str(told['tokenizer'])[:16]}"
+        for name, told in found.items()
+    ]
 
 
 def _data(study: Material) -> list[str]:
@@ -79,4 +85,7 @@ def warnings(study: Material) -> list[str]:
     for key, each in study.stages.items():
         for text in each.told.get("warnings") or ():
             found.setdefault(str(text), []).append(short(key))
-    return [f"{text} ({'stage' if len(keys) == 1 else f'{len(keys)} stages, the first'} {keys[0]})" for text, keys in found.items()]
+    return [
+        f"{text} ({'stage' if len(keys) == 1 else f'{len(keys)} stages, the first'} {keys[0]})"
+        for text, keys in found.items()
+    ]

@@ -77,8 +77,10 @@ def _threats(threats: Sequence[Threat]) -> tuple[tuple[str, ...], tuple[Figure, 
 
 def _arms(study: Material, findings: Findings) -> Section:
     text = (
-        "A dot is a run, a tick the mean of an arm, the line its 95% t-interval over seeds; an arrow says that it goes on beyond "
-        "the chart. Intervals of arms may overlap while their difference is clear: contrasts are below. Dots lead to their stages."
+        "A dot is a run, a tick the mean of an arm, the line its 95% t-interval over seeds; an arrow says that it "
+        "goes on beyond "
+        "the chart. Intervals of arms may overlap while their difference is clear: contrasts are below. Dots lead to "
+        "their stages."
     )
     return Section("arms", "What each arm scored", (text,), tuple(arm_figures(study)), (shown.arms(study, findings),))
 
@@ -108,7 +110,8 @@ def _languages(study: Material, findings: Findings) -> Section:
     chosen = reference(findings)
     what = f"Differences from {chosen.control} in points, a mean over seeds" if chosen else "Mean scores over seeds"
     text = (
-        f"{what}; rows are grouped by {strata_title(study)}. Single cells are noisy: their tests, corrected and shrunk, are in the "
+        f"{what}; rows are grouped by {strata_title(study)}. Single cells are noisy: their tests, corrected and "
+        "shrunk, are in the "
         "tables of contrasts."
     )
     tables = tuple(shown.languages(study, task, at) for at, task in enumerate(study.tasks, start=1))
@@ -119,7 +122,8 @@ def _distance(study: Material, findings: Findings) -> Section:
     chosen = reference(findings)
     figures = tuple(distance_figures(study, findings, chosen)) if chosen else ()
     text = (
-        "A dot is a language of a task. Languages of one run rise and fall together and are no independent sample, so that "
+        "A dot is a language of a task. Languages of one run rise and fall together and are no independent sample, so "
+        "that "
         "correlations describe and test nothing; the strata above test."
     )
     return Section("distance", "Gain against distance from English", (text,) if figures else (), figures)
@@ -146,7 +150,10 @@ def _calibration(study: Material) -> Section:
     for at, task in enumerate(study.tasks, start=1):
         own = shown.calibrated(study, task)
         if own:
-            text = f"Expected calibration error on {task} by arm: a dot a run, a tick at the mean, 95% t-intervals over seeds"
+            text = (
+                f"Expected calibration error on {task} by arm: a dot a run, a tick at the mean, 95% t-intervals over "
+                "seeds"
+            )
             axis = "expected calibration error, percent"
             figures.append(run_rows(study, f"calibration-{at}", f"{task}: calibration", axis, own, text))
     table = shown.calibration(study)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -21,6 +21,9 @@ from xtremor.report.study.tables import Cell, Table
 from xtremor.stats.intervals import mean_over_seeds, share_improved, t_interval, worst_language
 from xtremor.study.stage import EVALUATION
 
+# Seeds up to which each is written under a mean.
+FEW = 12
+
 
 def kind_of(effect: Effect) -> str:
     """How a verdict is coloured."""
@@ -30,7 +33,7 @@ def kind_of(effect: Effect) -> str:
 def arms(study: Material, findings: Findings) -> Table:
     """Each arm on each task: mean, interval, seeds, English, languages improved, worst language."""
     control = next((each.control for each in findings.planned if each.role == "primary"), None)
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for task in study.tasks:
         base = mean_over_seeds([run.scores for run in study.of(control, task)]) if control else {}
         for system in study.systems:
@@ -46,7 +49,7 @@ def arms(study: Material, findings: Findings) -> Table:
                 (
                     Cell(system, arm=study.arm_of[system], link=f"#{anchor(own[0].cell.evaluation)}"),
                     Cell(task),
-                    Cell(number(found.mean), " · ".join(map(number, found.values)), found.mean, kind="strong"),
+                    Cell(number(found.mean), _seeds(found.values), found.mean, kind="strong"),
                     Cell(span(found.low, found.high) or "none: one seed"),
                     Cell(str(found.n), value=found.n),
                     Cell("" if found.sd is None else number(found.sd), value=found.sd),
@@ -56,9 +59,29 @@ def arms(study: Material, findings: Findings) -> Table:
                 )
             )
     above = f"Languages above {control}" if control else "Languages above control"
+    if len(study.tasks) > 1:
+        rows = [*_over_tasks(study), *rows]
     head = ("Arm", "Task", "Mean", "95% interval", "Seeds", "SD", "English", above, "Worst language")
     text = "Means over languages without English; intervals are t-intervals over stage-1 seeds, small figures the seeds"
-    return Table("arms", text, head, tuple(rows), sortable=True)
+    return Table("arms", text, head, tuple(rows), sortable=True).filled()
+
+
+def _over_tasks(study: Material) -> list[tuple[Cell, ...]]:
+    rows = []
+    for system in study.systems:
+        found = estimate(study, system)
+        if found is not None:
+            sd = Cell("" if found.sd is None else number(found.sd), value=found.sd)
+            mean = Cell(number(found.mean), _seeds(found.values), found.mean, kind="strong")
+            ends = Cell(span(found.low, found.high) or "none: one seed")
+            seeds = Cell(str(found.n), value=found.n)
+            rows.append((Cell(system, arm=study.arm_of[system]), Cell("all"), mean, ends, seeds, sd, *[Cell("")] * 3))
+    return rows
+
+
+def _seeds(values: Sequence[float], digits: int = 2) -> str:
+    """Each seed, where they are few."""
+    return " · ".join(number(value, digits) for value in values) if 1 < len(values) <= FEW else ""
 
 
 def contrasts(study: Material, findings: Findings) -> Table:
@@ -70,23 +93,27 @@ def contrasts(study: Material, findings: Findings) -> Table:
     head = ("Contrast", "Role", "Difference", "95% interval", "p", "Holm", "Reading", "Permutation", "Bootstrap",
             "Equivalence", "Seeds needed", "Finds")  # fmt: skip
     text = (
-        "Treatment minus control on the average. p: t-test over runs, which decides after Holm's correction; permutation "
-        "test and bootstrap over seeds and items stand beside it. Equivalence: two one-sided tests. Seeds needed: an arm, "
-        f"for {study.design['assumed']['effect']:g} points with 80% power; finds: the smallest difference for these runs"
+        "Treatment minus control on the average. p: t-test over runs, which decides after Holm's correction; "
+        "permutation "
+        "test and bootstrap over seeds and items stand beside it. Equivalence: two one-sided tests. Seeds needed: an "
+        "arm, "
+        f"for {study.design['assumed']['effect']:g} points with 80% power; finds: the smallest difference for these "
+        "runs"
     )
-    return Table("contrasts", text, head, tuple(rows))
+    return Table("contrasts", text, head, tuple(rows)).filled()
 
 
 def _contrast(study: Material, findings: Findings, planned: Planned, contrast: Contrast) -> tuple[Cell, ...]:
     main, family, seeds = contrast.main, findings.family(planned), contrast.seeds
     test, alike = main.difference, main.equivalence
     needed = "" if seeds is None else "10,000+" if seeds.needed is None else f"{seeds.needed:,}"
-    scale = [None if seeds is None else each for each in (seeds and seeds.needed_low, seeds and seeds.needed_high)]
-    around = "" if seeds is None else f"{scale[0] or '10,000+'} to {scale[1] or '10,000+'}"
+    around = "" if seeds is None else f"{seeds.needed_low or '10,000+'} to {seeds.needed_high or '10,000+'}"
     return (
         Cell(planned.name, arm=study.arm_of[planned.treatment], tip=main.pairing.why),
         Cell(planned.role),
-        Cell(signed(main.effect), f"{number(main.means[0])} against {number(main.means[1])}", main.effect, kind="strong"),
+        Cell(
+            signed(main.effect), f"{number(main.means[0])} against {number(main.means[1])}", main.effect, kind="strong"
+        ),
         Cell(span(test.low, test.high, True) if test else "one seed"),
         _p(test.p if test else None),
         _p(main.adjusted, f"of {family.family} tests"),
@@ -154,12 +181,11 @@ def languages(study: Material, task: str, at: int) -> Table:
         cells.append(Cell(f"{items:,}", value=items))
         for system in systems:
             mean = cell_mean(study, system, task, code)
-            seeds = [number(run.scores[code], 1) for run in study.of(system, task) if code in run.scores]
-            small = " · ".join(seeds) if 1 < len(seeds) <= 12 else ""
+            small = _seeds([run.scores[code] for run in study.of(system, task) if code in run.scores], 1)
             cells.append(Cell("" if mean is None else number(mean), small, mean))
         rows.append(tuple(cells))
     head = ("Language", *(name.replace("_", " ") for name in schemes), "Items", *systems)
-    text = f"{task}: mean over seeds in percent, each seed below it where there are twelve or fewer"
+    text = f"{task}: mean over seeds in percent, each seed below it where there are {FEW} or fewer"
     return Table(f"languages-{at}", text, head, tuple(rows), sortable=True)
 
 
@@ -202,11 +228,12 @@ def cost(study: Material) -> Table:
     head = ("Arm", "Passes, first stage", "Passes, targets", "Step time, first stage", "Step time, targets", "Updates",
             "Tokens", "Compute", "Training", "Scoring")  # fmt: skip
     text = (
-        "Means over stage-1 seeds, one first stage and all targets together. Passes: counted, relative to plain; step time: "
+        "Means over stage-1 seeds, one first stage and all targets together. Passes: counted, relative to plain; step "
+        "time: "
         "beside plain steps on the same batches of the same run; compute: passes over a token, relative to the least; "
         "seconds of runs that shared a machine say little"
     )
-    return Table("cost", text, head, tuple(rows), sortable=True)
+    return Table("cost", text, head, tuple(rows), sortable=True).filled()
 
 
 def _times(value: float | None) -> str:
@@ -232,15 +259,22 @@ def calibration(study: Material) -> Table:
         for system, own in calibrated(study, task).items():
             found = t_interval(seed_means(own))
             cells = [(run.scored["calibration"], run) for run, _ in own]
-            sure = fmean(float(each[code]["confidence"]) for each, run in cells for code in run.headline if code in each)
+            sure = fmean(
+                float(each[code]["confidence"]) for each, run in cells for code in run.headline if code in each
+            )
             row = (
                 Cell(system, arm=study.arm_of[system]), Cell(task),
                 Cell(number(found.mean), value=found.mean, kind="strong"),
                 Cell(span(found.low, found.high)), Cell(number(sure), value=sure),
             )  # fmt: skip
             rows.append(row)
-    text = "Expected calibration error in percent (15 bins of equal width), mean over languages without English and over seeds"
-    return Table("calibration", text, ("Arm", "Task", "ECE", "95% interval", "Mean confidence"), tuple(rows), sortable=True)
+    text = (
+        "Expected calibration error in percent (15 bins of equal width), mean over languages without English and over "
+        "seeds"
+    )
+    return Table(
+        "calibration", text, ("Arm", "Task", "ECE", "95% interval", "Mean confidence"), tuple(rows), sortable=True
+    )
 
 
 def stages(study: Material, out: Path) -> Table:
@@ -272,7 +306,10 @@ def stages(study: Material, out: Path) -> Table:
         )
         ids.append(anchor(key))
     head = ("Stage", "What", "Kind", "Arms", "State", "Mean score", "English dev", "Time", "Warnings", "Starts from")
-    text = "Every figure above is a mean of the evaluations listed here; a stage's folder holds its settings, log and predictions"
+    text = (
+        "Every figure above is a mean of the evaluations listed here; a stage's folder holds its settings, log and "
+        "predictions"
+    )
     return Table("stages", text, head, tuple(rows), tuple(ids), sortable=True)
 
 
@@ -291,8 +328,3 @@ def link_to(place: Path, out: Path) -> str:
         return quote(Path(os.path.relpath(place, out)).as_posix())
     except ValueError:
         return ""
-
-
-def every(tables: Iterable[Table | None]) -> Sequence[Table]:
-    """Those that have rows."""
-    return [table for table in tables if table is not None and table.rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xtremor.compare.sentences import escaped
 
@@ -58,14 +58,15 @@ class Table:
         lines += [_row(self.head), r"\midrule", *(_row([cell.text for cell in row]) for row in self.rows)]
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
+    def filled(self) -> Table:
+        """Without columns that are empty in every row."""
+        kept = [at for at in range(len(self.head)) if not at or any(row[at].text for row in self.rows)]
+        head = tuple(self.head[at] for at in kept)
+        return replace(self, head=head, rows=tuple(tuple(row[at] for at in kept) for row in self.rows))
+
     def _numeric(self, place: int) -> bool:
         texts = [row[place].text for row in self.rows]
         return bool(place) and any(texts) and all(not text or text[0] in "0123456789+−<–" for text in texts)
-
-
-def number_cell(text: str, value: float | None, **more: str) -> Cell:
-    """A cell that is sorted by its number."""
-    return Cell(text, value=value, **more)
 
 
 def _row(texts: Sequence[str]) -> str:

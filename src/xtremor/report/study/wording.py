@@ -63,7 +63,11 @@ def compared(study: Material) -> str:
     stage = f", trained on {before} first where an arm says so," if before else ""
     tasks = []
     for task in study.tasks:
-        away = [code for code in dict.fromkeys(c for run in study.of(None, task) for c in run.scores) if not is_english(code)]
+        away = [
+            code
+            for code in dict.fromkeys(c for run in study.of(None, task) for c in run.scores)
+            if not is_english(code)
+        ]
         tasks.append(f"{task} ({_count(len(away), 'language')} besides English)" if away else f"{task} (English)")
     seeds = design["seeds"]
     runs = _count(len(seeds["stage1"]), "seed")
@@ -72,7 +76,10 @@ def compared(study: Material) -> str:
     text = f"This study {what} of {encoders}{stage} on {listed(tasks)}, over {runs} an arm{nested}"
     if study.done:
         return f"{text}."
-    return f"{text}; {len(study.runs)} of its {len(study.plan.cells)} runs are finished, and what follows is of these alone."
+    return (
+        f"{text}; {len(study.runs)} of its {len(study.plan.cells)} runs are finished, and what follows is of these "
+        "alone."
+    )
 
 
 def _count(number_: int, what: str) -> str:
@@ -81,9 +88,15 @@ def _count(number_: int, what: str) -> str:
 
 def _nothing(study: Material, findings: Findings) -> str:
     if len(study.design["arms"]) == 1:
-        return "One arm is compared with nothing, so nothing is claimed: its runs show how much seeds alone change a score."
+        return (
+            "One arm is compared with nothing, so nothing is claimed: its runs show how much seeds alone change a "
+            "score."
+        )
     if not study.design["contrasts"]:
-        return "The study file plans no contrast, so nothing is claimed: add [[contrasts]] before the next study, and freeze it."
+        return (
+            "The study file plans no contrast, so nothing is claimed: add [[contrasts]] before the next study, and "
+            "freeze it."
+        )
     if findings.refused:
         return f"Nothing can be compared yet, so nothing is claimed: {findings.refused}."
     names = listed([each.name for each in findings.waiting])
@@ -112,7 +125,9 @@ def _outcome(study: Material, findings: Findings, mains: Sequence[tuple[Planned,
     if open_:
         parts.append(f"these runs cannot tell {listed(open_, 'or')}")
     if single:
-        seen = listed([f"{a.treatment} from {a.control} ({signed(c.main.effect)} points were seen)" for a, c in single], "or")
+        seen = listed(
+            [f"{a.treatment} from {a.control} ({signed(c.main.effect)} points were seen)" for a, c in single], "or"
+        )
         why = "one run an arm" if any(c.main.verdict == "one seed" for _, c in single) else "runs without any spread"
         parts.append(f"{why} cannot tell {seen}")
     text = "; ".join(parts)
@@ -160,7 +175,10 @@ def _figures(contrast: Contrast, family: Comparison) -> str:
     assert main.difference is not None
     p = main.adjusted if family.family > 1 else main.difference.p
     test = main.difference
-    return f"{signed(main.effect)} points, {100 * test.confidence:.0f}% interval {span(test.low, test.high, True)}, {p_text(p)}"
+    return (
+        f"{signed(main.effect)} points, {100 * test.confidence:.0f}% interval {span(test.low, test.high, True)}, "
+        f"{p_text(p)}"
+    )
 
 
 def _more(study: Material, findings: Findings, mains: Sequence[tuple[Planned, Contrast]]) -> str:
@@ -181,7 +199,8 @@ def _more(study: Material, findings: Findings, mains: Sequence[tuple[Planned, Co
     if any(contrast.main.verdict == "no spread" for _, contrast in mains):
         return f"Runs that all score alike may be copies of one another: look at their stages.{early}"
     return (
-        "The intervals are about other training seeds of the same recipes, on the same rows, encoder, languages and test "
+        "The intervals are about other training seeds of the same recipes, on the same rows, encoder, languages and "
+        "test "
         f"items, and about nothing else.{early}"
     )
 
@@ -196,6 +215,8 @@ def _one_seed(study: Material, effect: float) -> str:
     needed = seeds_needed(effect, (sd, sd)) if sd > 0 else None
     said = f"about {needed:,}" if needed else "an unknown number of"
     return (
-        f"Another seed could turn that round: to find a difference of {effect:g} points four times in five would take {said} "
-        f"seeds an arm if they scatter as the plan assumes ({number(sd)} points), which two seeds or more would measure."
+        f"Another seed could turn that round: to find a difference of {effect:g} points four times in five would take "
+        f"{said} "
+        f"seeds an arm if they scatter as the plan assumes ({number(sd)} points), which two seeds or more would "
+        "measure."
     )
