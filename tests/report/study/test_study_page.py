@@ -127,8 +127,8 @@ def test_what_the_page_says(html: str, study: Material) -> None:
     for run in study.runs:
         assert f">{number(run.mean)}</td>" in html
     for words in (
-        "hash " + study.plan.digest, "the plan was never frozen", "xtremor study verify", "Warning: the run did not learn",
-        "freelb, steps 2, radius 0.003", "undecided", "train &lt;five&gt;", "zhu2020freelb", "pan2017wikiann",
+        "hash " + study.plan.digest, "the plan was never frozen", "xtremor study verify",
+        "Warning: the run did not learn", "freelb, steps 2, radius 0.003", "undecided", "train &lt;five&gt;", "zhu2020freelb", "pan2017wikiann",
     ):  # fmt: skip
         assert words in html, words
 

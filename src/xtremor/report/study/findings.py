@@ -1,8 +1,8 @@
 """The statistics of a study: its planned contrasts compared by `xtremor.compare`, and what each arm scored.
 
 Three nested families, each corrected by Holm: the primary contrasts among themselves; all planned contrasts; all of
-these with the planned strata. A primary contrast is judged in the first, a secondary one in the second, a stratum in the
-third: looking at strata costs the primary question nothing. Each family is what `xtremor compare` gives for the same
+these with the planned strata. A primary contrast is judged in the first, a secondary one in the second, a stratum in
+the third: looking at strata costs the primary question nothing. Each family is what `xtremor compare` gives for the same
 scores, contrasts and strata.
 """
 
