@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -28,7 +27,9 @@ from xtremor.report.study.material import Material, gather
 from xtremor.report.study.methods import bibliography, entries
 from xtremor.report.study.page import build_study_report, make
 from xtremor.report.study.tables import Cell, Table
+from xtremor.study.claims import Claim, Verdict
 from xtremor.study.files import StudyFolder
+from xtremor.study.review.threat import Threat
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'"
 RADII = {"freelb 0.003": 0.003, "freelb 0.01": 0.01}
@@ -37,15 +38,13 @@ GAINS = {"none": 0.0, HOSTILE: [0.2, 0.5, 0.1], "freelb 0.003": [1.0, 1.4, 1.1],
 CODES = ("en", "de", "ru", "sw", "te", "yo", "zh")
 
 
-def claim(verdict: str) -> Any:
-    told = SimpleNamespace(
-        name="far", statement="gains more <far> away", source="S 2021", locator="table 2", reported="one seed"
-    )
-    return SimpleNamespace(claim=told, verdict=verdict, why="the interval holds 0", effect=0.5, low=-0.2, high=1.2)
+def claim(verdict: str) -> Verdict:
+    told = Claim("far", "gain", "gains more <far> away", "S 2021", "table 2", seeds="one")
+    return Verdict(told, verdict, "the interval holds 0", 0.5, -0.2, 1.2, "freelb", "plain", 0.1, 0.2, ("few <seeds>",))
 
 
-def threat() -> Any:
-    return SimpleNamespace(kind="seeds", title="few seeds", where="arm none", detail="3 seeds", advice="train <five>")
+def threat() -> Threat:
+    return Threat("seeds", "few seeds", "arm none", "3 seeds", "train <five>")
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +126,8 @@ def test_what_the_page_says(html: str, study: Material) -> None:
     for run in study.runs:
         assert f">{number(run.mean)}</td>" in html
     for words in (
-        "hash " + study.plan.digest, "the plan was never frozen", "xtremor study verify",
-        "Warning: the run did not learn", "freelb, steps 2, radius 0.003", "undecided", "train &lt;five&gt;", "zhu2020freelb", "pan2017wikiann",
+        "hash " + study.plan.digest, "the plan was never frozen", "xtremor study verify", "the run did not learn &lt;",
+        "freelb, steps 2, radius 0.003", "train &lt;five&gt;", "undecided", "zhu2020freelb", "pan2017wikiann",
     ):  # fmt: skip
         assert words in html, words
 
@@ -249,3 +248,13 @@ def test_no_torch(folder: StudyFolder) -> None:
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
+
+
+def test_claims_and_threats_are_told() -> None:
+    rho = Verdict(Claim("far", "correlation", "rises", "S"), "undecided", "few", 0.2, -0.1, 0.5)
+    none = Verdict(Claim("align", "untestable", "needs text", "T"), "not testable here", "no parallel text")
+    table = claims.claims_table([claim("supported"), rho, none])
+    assert [row[2].text for row in table.rows] == ["+0.50 (−0.20 to +1.20)", "ρ +0.20 (−0.10 to +0.50)", ""]
+    assert [row[1].kind for row in table.rows] == ["up", "", ""] and table.rows[0][3].text == "freelb − plain"
+    assert table.rows[0][2].small == "p = 0.20 after Holm's correction" and table.rows[0][6].text == "seeds: one"
+    assert not claims.claims_table([]).rows and claims.threats_table([threat()]).rows[0][3].text == "train <five>"

@@ -2,8 +2,8 @@
 
 Three nested families, each corrected by Holm: the primary contrasts among themselves; all planned contrasts; all of
 these with the planned strata. A primary contrast is judged in the first, a secondary one in the second, a stratum in
-the third: looking at strata costs the primary question nothing. Each family is what `xtremor compare` gives for the same
-scores, contrasts and strata.
+the third: looking at strata costs the primary question nothing. Each family is what `xtremor compare` gives for the
+same scores, contrasts and strata.
 """
 
 from __future__ import annotations
