@@ -155,7 +155,7 @@ def test_gain_against_distance(study: Material) -> None:
     findings = find(study)
     own = gains(findings, findings.planned[0])
     assert len(own) == 12
-    found = {fact.name: fact for fact in facts(study, CODES[1:])}
+    found = {fact.name: fact for fact in facts(study, CODES[1:], "none")}
     assert found["kinship"].values == {"de": 0.0, "ru": 0.5, "sw": 0.5, "te": 1.0, "yo": 0.5, "zh": 1.0}
     assert "yo" not in found["pretraining"].values and found["wikipedia"].values["de"] > found["wikipedia"].values["yo"]
     from scipy.stats import spearmanr

@@ -188,8 +188,7 @@ def _heat(study: Material, task: str, control: str | None, at: int) -> Figure:
         narrow = width <= NARROW
         x = alt.X("column:N", scale=alt.Scale(domain=columns), title=None,
                   axis=alt.Axis(orient="top", labelAngle=-55, labelLimit=90, domain=False, ticks=False))  # fmt: skip
-        names = {code: code if narrow else f"{study.places[code].name} ({code})" for code in codes}
-        names = {code: name if study.places[code].name != code else code for code, name in names.items()}
+        names = {code: code if narrow else study.called(code) for code in codes}
         y = alt.Y("row:N", scale=alt.Scale(domain=[names[code] for code in codes]), title=None,
                   axis=alt.Axis(labelLimit=150, domain=False, ticks=False))  # fmt: skip
         scale = alt.Scale(domain=[shown(each) for each in places], range=[colour("heat", each) for each in places])

@@ -49,8 +49,8 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
         )
     head = ("Claim", "Verdict", "Figure", "Contrast", "Why", "Source", "As reported")
     text = (
-        "What these runs say of the claims in the ledger, with the figure that decided and its 95% interval; undecided is "
-        "no contradiction"
+        "What these runs say of the claims in the ledger, with the figure that decided and its 95% interval; undecided "
+        "is no contradiction"
     )
     return Table("claims", text, head, tuple(rows), sortable=True).filled()
 

@@ -53,13 +53,16 @@ def gains(findings: Findings, planned: Planned) -> list[Gain]:
     return [Gain(each.group.task, each.group.value, each.effect) for each in findings.wide(planned).languages]
 
 
-def facts(study: Material, codes: Sequence[str]) -> list[Explained]:
-    """What is known of the languages; a fact that is the same for all, or known of few, is left out."""
+def facts(study: Material, codes: Sequence[str], system: str) -> list[Explained]:
+    """What is known of the languages, and of the encoder of a system.
+
+    A fact that is the same for all, or known of few, is left out.
+    """
     from xtremor.analysis.selection.distances import kinship
 
     known = {code: found for code in codes if (found := _language(code)) is not None}
     near = dict(zip(known, kinship(["en", *known]).values[0, 1:].tolist(), strict=True)) if known else {}
-    record = study.encoder(study.runs[0])
+    record = study.encoder(study.of(system)[0])
     column = pretraining(record)
     xlmr = column is not None and column[0] in ("in_xlmr", "in_me5")
     seen = {code: float(study.places[code].seen or 0) for code in known if study.places[code].seen is not None}
@@ -102,7 +105,7 @@ def distance_figures(study: Material, findings: Findings, planned: Planned) -> l
     """A chart for each fact."""
     own = gains(findings, planned)
     found = []
-    for fact in facts(study, list(dict.fromkeys(each.code for each in own))):
+    for fact in facts(study, list(dict.fromkeys(each.code for each in own)), planned.treatment):
         said = []
         for task in dict.fromkeys(each.task for each in own):
             part = [each for each in own if each.task == task]

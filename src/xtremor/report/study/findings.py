@@ -112,6 +112,13 @@ def find(study: Material, items: str = "auto", replicates: int = 2000, seed: int
     loaded, notes = _load(study, planned, items)
     every, refused = _compared(loaded, study, planned, replicates, seed)
     if every is None:
+        # Of a half-finished study one contrast may have nothing in common yet, which need not stop the others.
+        alone = [each for each in planned if _compared(Loaded(loaded.table, {}), study, [each], 0, seed)[0]]
+        waiting += [each for each in planned if each not in alone]
+        planned = alone
+        every, again = _compared(loaded, study, planned, replicates, seed)
+        refused = again or refused
+    if every is None:
         return Findings(loaded.table, (), tuple(waiting + planned), None, None, None, refused, notes)
     first = [each for each in planned if each.role == "primary"]
     primary = every if len(first) == len(planned) else _compared(loaded, study, first, replicates, seed)[0]

@@ -154,6 +154,11 @@ class Material:
                     found.setdefault((system, task), []).append(run)
         return found
 
+    def called(self, code: str) -> str:
+        """A language for people: ``Swahili (sw)``."""
+        name = self.places[code].name
+        return name if name == code or name.endswith(f"({code})") else f"{name} ({code})"
+
     def encoder(self, run: Run) -> dict[str, Any]:
         """What is recorded of the pretrained encoder of a run."""
         record = self.stages[run.cell.evaluation].record

@@ -49,7 +49,7 @@ def arms(study: Material, findings: Findings) -> Table:
                 (
                     Cell(system, arm=study.arm_of[system], link=f"#{anchor(own[0].cell.evaluation)}"),
                     Cell(task),
-                    Cell(number(found.mean), _seeds(found.values), found.mean, kind="strong"),
+                    Cell(number(found.mean), _seeds(found.values), found.mean, tip=_stages(own), kind="strong"),
                     Cell(span(found.low, found.high) or "none: one seed"),
                     Cell(str(found.n), value=found.n),
                     Cell("" if found.sd is None else number(found.sd), value=found.sd),
@@ -77,6 +77,13 @@ def _over_tasks(study: Material) -> list[tuple[Cell, ...]]:
             seeds = Cell(str(found.n), value=found.n)
             rows.append((Cell(system, arm=study.arm_of[system]), Cell("all"), mean, ends, seeds, sd, *[Cell("")] * 3))
     return rows
+
+
+def _stages(runs: Sequence[Run]) -> str:
+    """What a mean is of."""
+    if len(runs) > FEW:
+        return f"{len(runs)} stages, see the table of stages"
+    return f"stages {', '.join(short(run.cell.evaluation) for run in runs)}"
 
 
 def _seeds(values: Sequence[float], digits: int = 2) -> str:
@@ -175,14 +182,15 @@ def languages(study: Material, task: str, at: int) -> Table:
     schemes = [name for name, _ in strata_of(study, codes[0])]
     rows = []
     for code in codes:
-        cells = [Cell(f"{study.places[code].name} ({code})" if study.places[code].name != code else code)]
+        cells = [Cell(study.called(code))]
         cells += [Cell(value) for _, value in strata_of(study, code)]
         items = max(run.items.get(code, 0) for run in study.of(None, task))
         cells.append(Cell(f"{items:,}", value=items))
         for system in systems:
             mean = cell_mean(study, system, task, code)
-            small = _seeds([run.scores[code] for run in study.of(system, task) if code in run.scores], 1)
-            cells.append(Cell("" if mean is None else number(mean), small, mean))
+            own = [run for run in study.of(system, task) if code in run.scores]
+            small = _seeds([run.scores[code] for run in own], 1)
+            cells.append(Cell("" if mean is None else number(mean), small, mean, tip=_stages(own)))
         rows.append(tuple(cells))
     head = ("Language", *(name.replace("_", " ") for name in schemes), "Items", *systems)
     text = f"{task}: mean over seeds in percent, each seed below it where there are {FEW} or fewer"
