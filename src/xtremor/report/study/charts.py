@@ -191,13 +191,14 @@ def _heat(study: Material, task: str, control: str | None, at: int) -> Figure:
         names = {code: code if narrow else study.called(code) for code in codes}
         y = alt.Y("row:N", scale=alt.Scale(domain=[names[code] for code in codes]), title=None,
                   axis=alt.Axis(labelLimit=150, domain=False, ticks=False))  # fmt: skip
+        seeds = {system: len(by_seed(study, system, task)) for system in systems}
         scale = alt.Scale(domain=[shown(each) for each in places], range=[colour("heat", each) for each in places])
         key = alt.Legend(orient="bottom", title=what, symbolType="square", columns=5 if narrow else 9, symbolSize=160)
         fill = alt.Color("level:N", scale=scale, legend=key)
         cells = [
             {"row": names[code], "column": system, "level": shown(level(value)), "text": _short(value, relative),
              "tip": f"{study.places[code].name}, {system}: {signed(value) if relative else number(value)} {what}; "
-                    f"{len(by_seed(study, system, task))} seeds"}
+                    f"{seeds[system]} seeds"}
             for (code, system), value in values.items()
         ]  # fmt: skip
         facts = [
