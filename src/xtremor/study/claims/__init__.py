@@ -27,6 +27,6 @@ def verdicts(folder: StudyFolder, ledger: Path | None = None) -> list[Verdict]:
             scores were edited.
     """
     from xtremor.study.claims.judging import judge
-    from xtremor.study.claims.reading import read_ledger
+    from xtremor.study.claims.reading import SHIPPED, read_ledger
 
-    return judge(folder, read_ledger(ledger))
+    return judge(folder, read_ledger(ledger), SHIPPED if ledger is None else str(ledger))
