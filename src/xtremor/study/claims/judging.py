@@ -65,7 +65,7 @@ def read_scores(folder: StudyFolder, plan: Plan, known: Sequence[System]) -> Sco
             test, nested = Target(cell.task, code), str(cell.stage2_seed)
             seed, name = str(cell.stage1_seed), owner[cell.evaluation]
             rows.append(Row(name, test, seed, float(told["score"]), nested, str(path)))
-    return ScoreTable.of(rows) if rows else None
+    return ScoreTable.of(rows, percent=True) if rows else None
 
 
 def _cases(claim: Claim, plan: Plan, known: Sequence[System], table: ScoreTable | None) -> Iterator[Case]:
