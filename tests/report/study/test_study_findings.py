@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,8 @@ from xtremor.compare.read import read_table
 from xtremor.compare.record import record
 from xtremor.compare.settings import CompareSettings
 from xtremor.errors import UserError
-from xtremor.report.study.findings import Planned, by_seed, cell_mean, contrasts, estimate, find, score_table
+from xtremor.report.study.accounts import checkpoints
+from xtremor.report.study.findings import Planned, by_rule, by_seed, cell_mean, contrasts, estimate, find, score_table
 from xtremor.report.study.material import gather, read_curve
 from xtremor.stats.intervals import t_interval
 from xtremor.study.results import results, write
@@ -152,3 +154,22 @@ def test_curves_are_means_of_stretches(tmp_path: Path) -> None:
     path.write_text("".join(f'{{"update": {at}, "loss": {at}.0}}\n' for at in range(1, 8)) + '{"upd', encoding="utf-8")
     assert read_curve(path, points=3) == ((3, 2.0), (6, 5.0), (7, 7.0))
     assert read_curve(path, points=100)[0] == (1, 1.0) and read_curve(tmp_path / "none") == ()
+
+
+def test_other_checkpoint_rules_are_no_further_runs(tmp_path: Path) -> None:
+    study = gather(invent(tmp_path / "s", GAINS, contrasts=PAIRS))
+    beside = []
+    for rule, shift in (("best-dev", 1.0), ("oracle", 5.0)):
+        for run in study.runs:
+            cell: Any = SimpleNamespace(**asdict(run.cell), checkpoint=rule)
+            own = shift if run.cell.arm == "freelb" else 0.0
+            beside.append(replace(run, cell=cell, scores={code: score + own for code, score in run.scores.items()}))
+    both = replace(study, beside=tuple(beside))
+    alone, found = find(study), find(both)
+    assert found.primary and alone.primary and record(found.primary) == record(alone.primary)
+    rules = by_rule(both, found)
+    main = found.main(found.planned[0]).main
+    assert [round(each.contrasts[0].main.effect - main.effect, 6) for each in rules.values()] == [1.0, 5.0]
+    rows = checkpoints(both, found).rows
+    assert [row[1].text for row in rows[:3]] == ["last", "best-dev", "oracle"]
+    assert "upper bound" in rows[2][1].small and not checkpoints(study, alone).rows

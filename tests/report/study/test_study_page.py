@@ -16,7 +16,7 @@ from helpers.invented import invent
 
 from xtremor.compare.sentences import number, signed
 from xtremor.errors import UserError
-from xtremor.report.study import claims, page, shown
+from xtremor.report.study import accounts, claims, page
 from xtremor.report.study.charts import heat_values
 from xtremor.report.study.cost import costs
 from xtremor.report.study.curves import curves, doses
@@ -148,7 +148,7 @@ def test_figures_behind_the_charts(study: Material) -> None:
     ]
     points = curves(study, "target", "panx")["none"]
     assert points[0][:2] == (2, pytest.approx(1.5)) and points[-1][0] == 100 and len(points) == 50
-    assert shown.calibrated(study, "xnli")["none"][0][1] == pytest.approx(study.of("none", "xnli")[0].mean / 10)
+    assert accounts.calibrated(study, "xnli")["none"][0][1] == pytest.approx(study.of("none", "xnli")[0].mean / 10)
 
 
 def test_gain_against_distance(study: Material) -> None:

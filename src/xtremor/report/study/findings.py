@@ -18,7 +18,7 @@ from xtremor.compare.folders import Loaded, RunKey, Source, of_sources
 from xtremor.compare.settings import CompareSettings
 from xtremor.compare.table import Row, ScoreTable, Target
 from xtremor.errors import UserError, unknown
-from xtremor.report.study.material import Material, Run
+from xtremor.report.study.material import Material, Run, rule_of
 from xtremor.stats.hierarchical import FEW
 from xtremor.stats.intervals import Estimate, t_interval
 
@@ -209,14 +209,30 @@ def _load(study: Material, planned: Sequence[Planned], items: str) -> tuple[Load
     return Loaded(score_table(study), {}), (said,) if enough and items == "auto" else ()
 
 
-def score_table(study: Material) -> ScoreTable:
-    """Every score, as `xtremor results` has it."""
+def score_table(study: Material, runs: Sequence[Run] | None = None) -> ScoreTable:
+    """Every score of some runs, or of all by the primary rule, as `xtremor results` has it."""
     rows = (
         Row(run.system, Target(run.cell.task, code), _seeds(run)[0], score, _seeds(run)[1], run.cell.evaluation)
-        for run in study.runs
+        for run in (study.runs if runs is None else runs)
         for code, score in run.scores.items()
     )
     return ScoreTable.of(rows, percent=True)
+
+
+def by_rule(study: Material, findings: Findings) -> dict[str, Comparison]:
+    """Checkpoint rule -> the planned contrasts by it, beside the primary rule; one that cannot be compared is absent.
+
+    Each is corrected by itself: another rule is another look at the same runs, and decides nothing.
+    """
+    found = {}
+    for rule in dict.fromkeys(rule_of(run.cell) for run in study.beside):
+        own = [run for run in study.beside if rule_of(run.cell) == rule]
+        there = {run.system for run in own}
+        planned = [each for each in findings.planned if {each.treatment, each.control} <= there]
+        compared, _ = _compared(Loaded(score_table(study, own), {}), study, planned, 0, 0)
+        if compared is not None:
+            found[rule] = compared
+    return found
 
 
 def _seeds(run: Run) -> tuple[str, str]:

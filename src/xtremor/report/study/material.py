@@ -94,7 +94,8 @@ class Material:
     Attributes:
         folder, plan, store, status: of the study.
         stages: key -> finished stage.
-        runs: finished evaluations, in the order of the plan.
+        runs: finished evaluations by the primary checkpoint rule, in the order of the plan.
+        beside: those by the other rules, which are no further runs.
     """
 
     folder: StudyFolder
@@ -103,6 +104,7 @@ class Material:
     status: Status
     stages: Mapping[str, Trained]
     runs: tuple[Run, ...]
+    beside: tuple[Run, ...] = ()
 
     @property
     def design(self) -> Mapping[str, Any]:
@@ -193,8 +195,23 @@ def gather(folder: StudyFolder) -> Material:
                 store.verify(key, whole=False)
                 scored[key] = _scores(store.stages / key / "scores.json")
             progress.advance()
-    runs = tuple(_run(cell, plan, scored[cell.evaluation]) for cell in plan.cells if cell.evaluation in scored)
-    return Material(folder, plan, store, now, stages, runs)
+    runs, beside = (
+        tuple(_run(cell, plan, scored[cell.evaluation]) for cell in cells if cell.evaluation in scored)
+        for cells in (plan.cells, beside_of(plan))
+    )
+    if not runs:
+        raise UserError(f"{folder.path} has no evaluation by its primary checkpoint rule yet; study resume goes on")
+    return Material(folder, plan, store, now, stages, runs, beside)
+
+
+def beside_of(plan: Plan) -> tuple[Cell, ...]:
+    """Cells of checkpoint rules other than the primary one, where a plan has them."""
+    return tuple(getattr(plan, "beside", ()))
+
+
+def rule_of(cell: Cell) -> str:
+    """The checkpoint rule that a run was scored by."""
+    return str(getattr(cell, "checkpoint", "last"))
 
 
 def _stage(stage: Stage, store: Store) -> Trained:

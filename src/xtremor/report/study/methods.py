@@ -12,7 +12,7 @@ from xtremor.encoders.cards import known_card
 from xtremor.errors import UserError
 from xtremor.report.context import settings
 from xtremor.report.study.findings import Findings
-from xtremor.report.study.material import Material, listed, named
+from xtremor.report.study.material import Material, listed, named, rule_of
 from xtremor.robust.registry import METHODS
 from xtremor.tasks.cards import card
 
@@ -53,9 +53,17 @@ def _training(study: Material) -> str:
     recipe = _recipe(design["stage2"])
     return (
         f"We fine-tune {listed(encoders)} with xtremor {_version(study)}. {first}Target tasks are {targets}, trained "
-        "on English "
-        f"alone{recipe}. The last step of a fixed schedule is scored; nothing was selected on a target language."
+        f"on English alone{recipe}. {_rule(study)}"
     )
+
+
+def _rule(study: Material) -> str:
+    """By which checkpoint runs are scored."""
+    rule, others = rule_of(study.runs[0].cell), dict.fromkeys(rule_of(run.cell) for run in study.beside)
+    what = "The last step of a fixed schedule is scored" if rule == "last" else f"Runs are scored by the rule {rule}"
+    beside = f"; {listed(list(others))} are reported beside it" if others else ""
+    oracle = ", which the oracle alone does and is an upper bound" if "oracle" in others else ""
+    return f"{what}{beside}. Nothing was selected on a target language{oracle}."
 
 
 def _about(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xtremor.compare.sentences import estimand, sentence
-from xtremor.report.study import claims, shown
+from xtremor.report.study import accounts, claims, shown
 from xtremor.report.study.charts import arm_figures, forest, heat_figures, run_rows, strata_title
 from xtremor.report.study.cost import cost_figures
 from xtremor.report.study.curves import curve_figures, dose_figures
@@ -60,11 +60,12 @@ def sections(
         _dose(study),
         Section("claims", "Claims of others", (), (), (claims.claims_table(verdicts),)),
         Section("threats", "Threats to these conclusions", *_threats(threats)),
+        Section("checkpoints", "Checkpoint rules", (), (), (accounts.checkpoints(study, findings),)),
         _cost(study),
         _calibration(study),
         _curves(study),
         Section("strata", "Strata", (), (), (shown.strata(study),)),
-        Section("stages", "Every stage", (), (), (shown.stages(study, out),)),
+        Section("stages", "Every stage", (), (), (accounts.stages(study, out),)),
     ]
     return [each for each in found if not each.empty]
 
@@ -136,7 +137,7 @@ def _dose(study: Material) -> Section:
 
 
 def _cost(study: Material) -> Section:
-    return Section("cost", "What it cost", (), tuple(cost_figures(study)), (shown.cost(study),))
+    return Section("cost", "What it cost", (), tuple(cost_figures(study)), (accounts.cost(study),))
 
 
 def _curves(study: Material) -> Section:
@@ -148,7 +149,7 @@ def _curves(study: Material) -> Section:
 def _calibration(study: Material) -> Section:
     figures = []
     for at, task in enumerate(study.tasks, start=1):
-        own = shown.calibrated(study, task)
+        own = accounts.calibrated(study, task)
         if own:
             text = (
                 f"Expected calibration error on {task} by arm: a dot a run, a tick at the mean, 95% t-intervals over "
@@ -156,6 +157,6 @@ def _calibration(study: Material) -> Section:
             )
             axis = "expected calibration error, percent"
             figures.append(run_rows(study, f"calibration-{at}", f"{task}: calibration", axis, own, text))
-    table = shown.calibration(study)
+    table = accounts.calibration(study)
     text = "Mean over languages of |accuracy − mean confidence| over 15 bins of confidence; lower is better."
     return Section("calibration", "Calibration", (text,) if table.rows else (), tuple(figures), (table,))

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import fmean
 
 from xtremor.compare.comparison import Contrast
 from xtremor.compare.effects import Effect
 from xtremor.compare.sentences import number, p_text, signed
-from xtremor.console import duration
 from xtremor.languages import is_english
-from xtremor.report.study.charts import CLEAR, anchor, effect_name, effect_tip, seed_means, strata_of
-from xtremor.report.study.cost import costs
+from xtremor.report.study.charts import CLEAR, anchor, effect_name, effect_tip, strata_of
 from xtremor.report.study.findings import Findings, Planned, cell_mean, estimate
 from xtremor.report.study.marks import span
 from xtremor.report.study.material import Material, Run, short
 from xtremor.report.study.tables import Cell, Table
-from xtremor.stats.intervals import mean_over_seeds, share_improved, t_interval, worst_language
-from xtremor.study.stage import EVALUATION
+from xtremor.stats.intervals import mean_over_seeds, share_improved, worst_language
 
 # Seeds up to which each is written under a mean.
 FEW = 12
@@ -122,18 +117,19 @@ def _contrast(study: Material, findings: Findings, planned: Planned, contrast: C
             signed(main.effect), f"{number(main.means[0])} against {number(main.means[1])}", main.effect, kind="strong"
         ),
         Cell(span(test.low, test.high, True) if test else "one seed"),
-        _p(test.p if test else None),
-        _p(main.adjusted, f"of {family.family} tests"),
+        p_cell(test.p if test else None),
+        p_cell(main.adjusted, f"of {family.family} tests"),
         Cell(main.verdict, kind=kind_of(main), tip=effect_tip(main)),
-        _p(main.permutation.p if main.permutation else None),
+        p_cell(main.permutation.p if main.permutation else None),
         Cell(span(main.bootstrap.low, main.bootstrap.high, True) if main.bootstrap else ""),
-        _p(main.adjusted_equivalence, f"within ±{alike.margin:g}" if alike else ""),
+        p_cell(main.adjusted_equivalence, f"within ±{alike.margin:g}" if alike else ""),
         Cell(needed, around, float(seeds.needed) if seeds and seeds.needed else None),
         Cell(number(seeds.smallest) if seeds else "", value=seeds.smallest if seeds else None),
     )
 
 
-def _p(value: float | None, small: str = "") -> Cell:
+def p_cell(value: float | None, small: str = "") -> Cell:
+    """A p-value, nothing for none."""
     return Cell("") if value is None else Cell(p_text(value).removeprefix("p = ").removeprefix("p "), small, value)
 
 
@@ -167,8 +163,8 @@ def _effect(effect: Effect, name: str, shrunk: float | None = None) -> tuple[Cel
         Cell(str(effect.group.languages), value=effect.group.languages),
         Cell(signed(effect.effect), value=effect.effect, kind="strong"),
         Cell(span(test.low, test.high, True) if test else "one seed"),
-        _p(test.p if test else None),
-        _p(effect.adjusted),
+        p_cell(test.p if test else None),
+        p_cell(effect.adjusted),
         Cell(effect.correction if effect.adjusted is not None else ""),
         Cell(effect.verdict, kind=kind_of(effect) if effect.verdict in CLEAR else ""),
         Cell("" if shrunk is None else signed(shrunk), value=shrunk),
@@ -215,124 +211,3 @@ def strata(study: Material) -> Table:
             rows.append(row)
     head = ("Task", "Scheme", "Stratum", "Languages", "Items", "Which")
     return Table("strata", "Languages and scored items by stratum, English aside", head, tuple(rows), sortable=True)
-
-
-def cost(study: Material) -> Table:
-    """Passes, tokens and time of each arm."""
-    found = costs(study)
-    least = min((each.work for each in found.values() if each.work), default=0.0)
-    rows = []
-    for system, each in found.items():
-        rows.append(
-            (
-                Cell(system, arm=study.arm_of[system]),
-                Cell(_times(each.first_passes)), Cell(_times(each.target_passes)),
-                Cell(_times(each.first_time)), Cell(_times(each.target_time)),
-                Cell(f"{each.updates:,.0f}", value=each.updates), Cell(f"{each.tokens:,.0f}", value=each.tokens),
-                Cell(_times(each.work / least if least else None), value=each.work),
-                Cell(duration(each.training), value=each.training), Cell(duration(each.scoring), value=each.scoring),
-            )
-        )  # fmt: skip
-    head = ("Arm", "Passes, first stage", "Passes, targets", "Step time, first stage", "Step time, targets", "Updates",
-            "Tokens", "Compute", "Training", "Scoring")  # fmt: skip
-    text = (
-        "Means over stage-1 seeds, one first stage and all targets together. Passes: counted, relative to plain; step "
-        "time: "
-        "beside plain steps on the same batches of the same run; compute: passes over a token, relative to the least; "
-        "seconds of runs that shared a machine say little"
-    )
-    return Table("cost", text, head, tuple(rows), sortable=True).filled()
-
-
-def _times(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}×"
-
-
-def calibrated(study: Material, task: str) -> dict[str, list[tuple[Run, float]]]:
-    """System -> (run, ECE in percent, mean over its languages without English); empty where no logits were kept."""
-    found: dict[str, list[tuple[Run, float]]] = {}
-    for system in study.systems:
-        for run in study.of(system, task):
-            cells = run.scored.get("calibration") or {}
-            own = [float(cells[code]["ece"]) for code in run.headline if code in cells]
-            if own:
-                found.setdefault(system, []).append((run, fmean(own)))
-    return found
-
-
-def calibration(study: Material) -> Table:
-    """Expected calibration error by arm and task."""
-    rows = []
-    for task in study.tasks:
-        for system, own in calibrated(study, task).items():
-            found = t_interval(seed_means(own))
-            cells = [(run.scored["calibration"], run) for run, _ in own]
-            sure = fmean(
-                float(each[code]["confidence"]) for each, run in cells for code in run.headline if code in each
-            )
-            row = (
-                Cell(system, arm=study.arm_of[system]), Cell(task),
-                Cell(number(found.mean), value=found.mean, kind="strong"),
-                Cell(span(found.low, found.high)), Cell(number(sure), value=sure),
-            )  # fmt: skip
-            rows.append(row)
-    text = (
-        "Expected calibration error in percent (15 bins of equal width), mean over languages without English and over "
-        "seeds"
-    )
-    return Table(
-        "calibration", text, ("Arm", "Task", "ECE", "95% interval", "Mean confidence"), tuple(rows), sortable=True
-    )
-
-
-def stages(study: Material, out: Path) -> Table:
-    """Every stage of the plan, with the way to its folder."""
-    owners: dict[str, list[str]] = {}
-    means = {run.cell.evaluation: run for run in study.runs}
-    for cell in study.plan.cells:
-        for key in (cell.stage1, cell.target, cell.evaluation):
-            if key is not None and cell.arm not in owners.setdefault(key, []):
-                owners[key].append(cell.arm)
-    rows, ids = [], []
-    for key, stage in study.plan.stages.items():
-        told, run = study.stages.get(key), means.get(key)
-        where = link_to(study.store.stages / key, out) if told else ""
-        parents = ", ".join(map(short, stage.parents))
-        rows.append(
-            (
-                Cell(short(key), tip=key, link=where),
-                Cell(stage.name),
-                Cell(stage.kind),
-                Cell(", ".join(owners.get(key, ()))),
-                Cell(study.status.states[key]),
-                Cell(number(run.mean) if run else "", value=run.mean if run else None),
-                Cell(_dev(study, key)),
-                Cell(duration(told.seconds) if told else "", value=told.seconds if told else None),
-                Cell(str(len(told.told.get("warnings") or ())) if told else ""),
-                Cell(parents, link=f"#{anchor(stage.parents[0])}" if stage.parents else ""),
-            )
-        )
-        ids.append(anchor(key))
-    head = ("Stage", "What", "Kind", "Arms", "State", "Mean score", "English dev", "Time", "Warnings", "Starts from")
-    text = (
-        "Every figure above is a mean of the evaluations listed here; a stage's folder holds its settings, log and "
-        "predictions"
-    )
-    return Table("stages", text, head, tuple(rows), tuple(ids), sortable=True)
-
-
-def _dev(study: Material, key: str) -> str:
-    if key not in study.stages or study.stages[key].stage.kind == EVALUATION:
-        return ""
-    score = (study.stages[key].record.get("english_dev") or {}).get("score")
-    return "" if score is None else number(float(score))
-
-
-def link_to(place: Path, out: Path) -> str:
-    """The way from the page to a folder, for a browser; nothing where there is none (another drive)."""
-    from urllib.parse import quote
-
-    try:
-        return quote(Path(os.path.relpath(place, out)).as_posix())
-    except ValueError:
-        return ""

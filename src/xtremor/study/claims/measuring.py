@@ -147,15 +147,21 @@ class _Work:
             raise Missing(f"no task has {FEWEST} languages in which gain and {claim.against} both vary")
         what = f"rank correlation of the gain with {claim.against} ({FACTS[claim.against]}) over {found.languages} languages"
         return Measured(
-            found.rho, found.low, found.high, found.p, None, found.rho > claim.threshold, what, self.counted(), self.scores.notes
+            found.rho,
+            found.low,
+            found.high,
+            found.p,
+            None,
+            found.rho > claim.threshold,
+            what,
+            self.counted(),
+            self.scores.notes,
         )
 
     def members(self, where: Where) -> list[int]:
         """Places of the test sets; raises Missing where there is none."""
         targets = {each.label for each in chosen(where, list(self.targets.values()))}
-        found = [
-            i for i, test in enumerate(self.scores.tests) if test.task in targets and holds(where, test.language)
-        ]
+        found = [i for i, test in enumerate(self.scores.tests) if test.task in targets and holds(where, test.language)]
         if not found:
             said = worded(where) or "languages other than English"
             raise Missing(f"no test set of {', '.join(sorted(targets))} with {said} was scored for both arms")
@@ -164,9 +170,7 @@ class _Work:
     def effect(self, weights: np.ndarray) -> Effect:
         """Of a weighted sum of test sets."""
         group = Group("average", "", "", "", weights)
-        return measure(
-            self.scores, group, self.names, self.pairing, None, self.claim.margin, ALPHA, 0, whole=False
-        )
+        return measure(self.scores, group, self.names, self.pairing, None, self.claim.margin, ALPHA, 0, whole=False)
 
     def told(self, effect: Effect, threshold: float, what: str) -> Measured:
         """An effect, tested against the threshold."""

@@ -97,14 +97,20 @@ def _schedules(material: Material, pair: Pair) -> list[str]:
     if matched & {pair.treatment.arm, pair.control.arm}:
         return []
     stages = [(1, pair.treatment.first, pair.control.first)]
-    stages += [(2, one, pair.control.second[task]) for task, one in pair.treatment.second.items() if task in pair.control.second]
+    stages += [
+        (2, one, pair.control.second[task])
+        for task, one in pair.treatment.second.items()
+        if task in pair.control.second
+    ]
     found: dict[str, None] = {}
     for number, one, other in stages:
         if one is None or other is None:
             continue
         here, there = one.settings.get("epochs"), other.settings.get("epochs")
         if here != there:
-            found[f"stage {number} epochs {here:g} against {there:g}" if here and there else f"stage {number} epochs"] = None
+            found[
+                f"stage {number} epochs {here:g} against {there:g}" if here and there else f"stage {number} epochs"
+            ] = None
     return list(found)
 
 
@@ -167,5 +173,3 @@ def _value(environment: Mapping[str, Any], part: str, name: str) -> str:
 
 def _listed(values: set[str]) -> str:
     return " and ".join(sorted(values))
-
-

@@ -70,7 +70,9 @@ def missing_runs(material: Material) -> Iterator[Threat]:
     by_arm = dict(_by_system(material, lost))
     shown = ", ".join(f"{name} {count} of {planned[name]}" for name, count in by_arm.items())
     unequal = any(
-        by_arm.get(pair.treatment.name, 0) != by_arm.get(pair.control.name, 0) for pair in material.pairs if pair.primary
+        by_arm.get(pair.treatment.name, 0) != by_arm.get(pair.control.name, 0)
+        for pair in material.pairs
+        if pair.primary
     )
     yield Threat(
         "missing", "Missing cells", "the grid", f"{len(lost)} of {len(material.plan.cells)} runs have no scores: {shown}.",
