@@ -96,7 +96,7 @@ def test_one_arm_and_no_contrast_claim_nothing(tmp_path: Path) -> None:
 def test_copies_of_one_run_claim_nothing(tmp_path: Path) -> None:
     found = said(tmp_path, {"plain": 0.0, "pgd": 1.0}, noise=0.0, contrasts=PAIR)
     assert found.verdict == "no claim"
-    assert "runs without any spread cannot tell pgd from plain" in found.sentences[1]
+    assert "a difference that is the same in every seed cannot tell pgd from plain" in found.sentences[1]
 
 
 def test_secondary_alone_says_so(tmp_path: Path) -> None:

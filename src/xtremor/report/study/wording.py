@@ -128,7 +128,11 @@ def _outcome(study: Material, findings: Findings, mains: Sequence[tuple[Planned,
         seen = listed(
             [f"{a.treatment} from {a.control} ({signed(c.main.effect)} points were seen)" for a, c in single], "or"
         )
-        why = "one run an arm" if any(c.main.verdict == "one seed" for _, c in single) else "runs without any spread"
+        why = (
+            "one run an arm"
+            if any(c.main.verdict == "one seed" for _, c in single)
+            else "a difference that is the same in every seed"
+        )
         parts.append(f"{why} cannot tell {seen}")
     text = "; ".join(parts)
     many = "s" if len(mains) > 1 else ""
@@ -197,7 +201,9 @@ def _more(study: Material, findings: Findings, mains: Sequence[tuple[Planned, Co
             needs.append(f"{many} seeds an arm for {each.name} (these runs find {number(seeds.smallest)} or more)")
         return f"To find a difference of {effect:g} points four times in five would take {listed(needs)}.{early}"
     if any(contrast.main.verdict == "no spread" for _, contrast in mains):
-        return f"Runs that all score alike may be copies of one another: look at their stages.{early}"
+        return (
+            f"Without any spread between seeds there is nothing to judge by: are the runs copies of one another?{early}"
+        )
     return (
         "The intervals are about other training seeds of the same recipes, on the same rows, encoder, languages and "
         "test "
