@@ -105,7 +105,8 @@ def _holds(treatment: Side, control: Side, one: System, other: System) -> bool:
         )
     return any(
         all(
-            one.fits(number, treatment.either, treatment.settings) and other.fits(number, control.either, control.settings)
+            one.fits(number, treatment.either, treatment.settings)
+            and other.fits(number, control.either, control.settings)
             for number in stages
         )
         and all(_alike(one, other, number) for number in (1, 2) if number not in stages)
@@ -226,7 +227,9 @@ def chosen(where: Where, known: Sequence[Tested]) -> list[Tested]:
         raise Missing(f"{tasks} not among the targets, which are {had}")
     fitting = [each for each in found if not where.setting or each.generalized == (where.setting == "generalized")]
     if not fitting:
-        raise Missing(f"no target in the {where.setting} setting; it needs generalized = {_toml(not found[0].generalized)}")
+        raise Missing(
+            f"no target in the {where.setting} setting; it needs generalized = {_toml(not found[0].generalized)}"
+        )
     return fitting
 
 

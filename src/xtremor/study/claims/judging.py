@@ -137,9 +137,7 @@ def _verdict(case: Case, p: float | None, alike: float | None, count: int) -> Ve
     )  # fmt: skip
 
 
-def _decided(
-    claim: Claim, found: Measured, p: float | None, alike: float | None
-) -> tuple[str, float | None, str]:
+def _decided(claim: Claim, found: Measured, p: float | None, alike: float | None) -> tuple[str, float | None, str]:
     """Verdict, the p-value that decided, and the reason in words."""
     sure, same = p is not None and p <= ALPHA, alike is not None and alike <= ALPHA
     threshold = f"{claim.threshold:g}"

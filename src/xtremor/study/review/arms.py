@@ -40,8 +40,8 @@ def compute(material: Material) -> Iterator[Threat]:
         yield Threat(
             "compute", "Unmatched compute", pair.name,
             f"{pair.treatment.name} makes {shown} the passes over tokens of {pair.control.name}, {how}{why}.",
-            f"Compare with an arm that has match_compute = \"{pair.treatment.arm}\"; without it, longer training may be the "
-            "whole effect.",
+            f"Compare with an arm that has match_compute = \"{pair.treatment.arm}\"; without it, longer training may "
+            "be the whole effect.",
             DECIDES if pair.primary else QUALIFIES,
         )  # fmt: skip
 
@@ -84,8 +84,8 @@ def recipes(material: Material) -> Iterator[Threat]:
             yield Threat(
                 "selection", "Set by hand", f"arm {arm['name']}",
                 f"{', '.join(tuned)}: stated in the study file; nothing in the store says what it was chosen on.",
-                "Say where it is from; if from scores in target languages, the gain is chosen too. Give every arm as many "
-                "trials, on English dev (xtremor sweep), or report a whole grid.",
+                "Say where it is from; if from scores in target languages, the gain is chosen too. Give every arm as "
+                "many trials, on English dev (xtremor sweep), or report a whole grid.",
                 WEAKENS if any(each.arm == arm["name"] and each.name in material.primary for each in material.systems)
                 else QUALIFIES,
             )  # fmt: skip
@@ -97,14 +97,20 @@ def _schedules(material: Material, pair: Pair) -> list[str]:
     if matched & {pair.treatment.arm, pair.control.arm}:
         return []
     stages = [(1, pair.treatment.first, pair.control.first)]
-    stages += [(2, one, pair.control.second[task]) for task, one in pair.treatment.second.items() if task in pair.control.second]
+    stages += [
+        (2, one, pair.control.second[task])
+        for task, one in pair.treatment.second.items()
+        if task in pair.control.second
+    ]
     found: dict[str, None] = {}
     for number, one, other in stages:
         if one is None or other is None:
             continue
         here, there = one.settings.get("epochs"), other.settings.get("epochs")
         if here != there:
-            found[f"stage {number} epochs {here:g} against {there:g}" if here and there else f"stage {number} epochs"] = None
+            found[
+                f"stage {number} epochs {here:g} against {there:g}" if here and there else f"stage {number} epochs"
+            ] = None
     return list(found)
 
 
@@ -167,5 +173,3 @@ def _value(environment: Mapping[str, Any], part: str, name: str) -> str:
 
 def _listed(values: set[str]) -> str:
     return " and ".join(sorted(values))
-
-

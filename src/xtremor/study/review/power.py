@@ -31,7 +31,11 @@ def seeds(material: Material) -> Iterator[Threat]:
         if not blind and planned >= FEW:
             continue
         matters = f"the effect that matters is {wanted:g}" if wanted else "the study names no effect that matters"
-        few = "" if planned >= FEW else f" So few are shown one by one; under {FEW} no bootstrap over seeds holds its level."
+        few = (
+            ""
+            if planned >= FEW
+            else f" So few are shown one by one; under {FEW} no bootstrap over seeds holds its level."
+        )
         yield Threat(
             "seeds", "Too few seeds", pair.name,
             f"{planned} seeds an arm find {smallest:.2f} points with 80% power ({how}); {matters}.{few}",

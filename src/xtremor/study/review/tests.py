@@ -26,7 +26,9 @@ ORACLE, BEST_DEV = "oracle", "best-dev"
 
 def selected(material: Material) -> Iterator[Threat]:
     """Checkpoint rules that look at a target language, or at English dev."""
-    rules = list(dict.fromkeys([*material.design.get("checkpoints", ()), *map(checkpoint_of, all_cells(material.plan))]))
+    rules = list(
+        dict.fromkeys([*material.design.get("checkpoints", ()), *map(checkpoint_of, all_cells(material.plan))])
+    )
     for number, rule in enumerate(rules):
         if rule == ORACLE:
             yield Threat(
@@ -37,8 +39,8 @@ def selected(material: Material) -> Iterator[Threat]:
         elif rule == BEST_DEV and number == 0:
             yield Threat(
                 "selection", "Selected on English dev", f"checkpoint rule {rule}",
-                "The checkpoint, and with it the length of training, is chosen by arm, on a score that is often unrelated to "
-                "the target's.",
+                "The checkpoint, and with it the length of training, is chosen by arm, on a score that is often "
+                "unrelated to the target's.",
                 "Make the last step primary, and report this beside it.", WEAKENS,
             )  # fmt: skip
 
@@ -66,7 +68,10 @@ def floors(material: Material) -> Iterator[Threat]:
         for system in material.systems:
             cells = [cell for cell in system.cells if cell.task == target.label]
             found = [
-                float(each["score"]) for run in _scores(material, cells) for code, each in run.items() if not is_english(code)
+                float(each["score"])
+                for run in _scores(material, cells)
+                for code, each in run.items()
+                if not is_english(code)
             ]
             if found:
                 own[system.name] = fmean(found)
@@ -95,7 +100,9 @@ def exposed(material: Material) -> Iterator[Threat]:
     """Encoders that saw labels, text or translations of what they are tested on, or trained on first."""
     for encoder in dict.fromkeys(cell.encoder for cell in material.plan.cells):
         own = [cell for cell in material.plan.cells if cell.encoder == encoder]
-        first = dict.fromkeys(name.strip() for cell in own if cell.intermediate for name in cell.intermediate.split(","))
+        first = dict.fromkeys(
+            name.strip() for cell in own if cell.intermediate for name in cell.intermediate.split(",")
+        )
         scored = dict.fromkeys(material.plan.stages[cell.evaluation].task for cell in own)
         said: dict[tuple[str, bool], list[str]] = {}
         for task in (*first, *scored):
@@ -108,7 +115,7 @@ def exposed(material: Material) -> Iterator[Threat]:
             yield Threat(
                 "exposure", "Seen before", f"{named(encoder)} on {' and '.join(tasks)}",
                 f"{line[:1].upper()}{line[1:].rstrip('.')}.{more}",
-                "Call these cells not strictly zero-shot wherever they are shown; confirm with an encoder that saw none of it."
+                "Call these cells not strictly zero-shot wherever they stand; confirm with an encoder that saw none."
                 if taught
                 else "Say so beside these cells.",
                 WEAKENS if taught else QUALIFIES,
