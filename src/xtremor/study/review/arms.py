@@ -39,8 +39,8 @@ def compute(material: Material) -> Iterator[Threat]:
         why = " (the control has no first stage)" if lacks else ""
         said = f"{pair.treatment.name} makes {shown} the passes over tokens of {pair.control.name}, {how}{why}."
         advice = (
-            f'Compare with an arm that has match_compute = "{pair.treatment.arm}"; without it, longer training may be the '
-            "whole effect."
+            f'Compare with an arm that has match_compute = "{pair.treatment.arm}"; without it, longer training may be '
+            "the whole effect."
             if not lacks
             else "Say that the treatment trained longer too; a control with more epochs on the target would tell."
         )
