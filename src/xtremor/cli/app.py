@@ -83,6 +83,16 @@ COMMANDS = {
         For example: `xtremor results studies/pilot`, or `xtremor results studies/pilot --task panx --output scores.csv`
         """,
     ),
+    "review": (
+        "xtremor.cli.review:review",
+        """Name what threatens the conclusions of a study, from its plan and its store; itemised, without a score.
+
+        Too few seeds and what they can see, unmatched compute, anything selected on a target, encoders that saw the
+        task, tiny test sets, a plan that was not kept, missing languages and runs, and more; each with what to do.
+
+        For example: `xtremor review studies/pilot`, or `xtremor review studies/pilot --json`
+        """,
+    ),
     "interpolate": (
         "xtremor.cli.interpolate:interpolate",
         """Move a trained run's encoder part of the way back to its pretrained weights (WiSE-FT).

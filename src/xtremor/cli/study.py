@@ -1,4 +1,4 @@
-"""``xtremor study``: plan, freeze, run, resume, status, watch, verify, report, recipes, new."""
+"""``xtremor study``: plan, freeze, run, resume, status, watch, verify, report, claims, review, recipes, new."""
 
 from __future__ import annotations
 
@@ -71,6 +71,18 @@ study = App(
     """,
     help_format="markdown",
     suppress_keyboard_interrupt=False,
+)
+
+# Imported when called; their help is known here.
+study.command(
+    "xtremor.cli.review:claims",
+    name="claims",
+    help="Say what the runs of a study support, contradict or leave open of claims in a ledger.",
+)
+study.command(
+    "xtremor.cli.review:review",
+    name="review",
+    help="Name what threatens the conclusions of a study: as `xtremor review`.",
 )
 
 

@@ -97,7 +97,7 @@ def association(
 
 
 def _mean_rho(gains: np.ndarray, facts: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
-    """(R,) mean over groups of Spearman's correlation of (R, tests) gains with the facts; NaN where one has no spread."""
+    """(R,) mean over groups of Spearman's correlation of (R, tests) gains with facts; NaN without spread."""
     found = [_rho(gains[:, own], np.broadcast_to(facts[own], (len(gains), len(own)))) for own in groups]
     mean: np.ndarray = np.mean(found, axis=0) if found else np.full(len(gains), np.nan)
     return mean

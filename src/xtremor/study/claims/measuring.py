@@ -63,7 +63,9 @@ def measured(claim: Claim, found: Pair, table: ScoreTable, known: Sequence[Teste
         scores = balance(table, names, english=True)
     except UserError as error:
         raise Missing(f"{error}") from error
-    pairing = pair(scores, *names, "auto", True)
+    # Arms of a study share their seeds: where some are not in yet, the others are pairs all the same.
+    shared = set(scores.seeds[names[0]]) & set(scores.seeds[names[1]])
+    pairing = pair(scores, *names, "yes" if len(shared) > 1 else "auto", True)
     if min(len(pairing.treatment), len(pairing.control)) < 2:
         raise Missing("one seed: nothing says how far another seed would have moved the scores")
     work = _Work(claim, names, scores, pairing, {each.label: each for each in known})
@@ -122,7 +124,7 @@ class _Work:
         if len(each) > 1:
             return replace(worst, p=p, above=all(one.above for one in each), what=what)
         if worst.above:
-            raise Missing(f"{tasks[0]} is the only target, and one cannot stand for every target")
+            raise Missing(f"one target alone, {tasks[0]}, cannot stand for every target")
         return worst
 
     def correlated(self) -> Measured:
@@ -145,7 +147,8 @@ class _Work:
         found = association(one, two, self.pairing.paired, facts, codes, tasks, claim.threshold)
         if found is None:
             raise Missing(f"no task has {FEWEST} languages in which gain and {claim.against} both vary")
-        what = f"rank correlation of the gain with {claim.against} ({FACTS[claim.against]}) over {found.languages} languages"
+        what = f"rank correlation of the gain with {claim.against} ({FACTS[claim.against]})"
+        what += f" over {found.languages} languages"
         return Measured(
             found.rho,
             found.low,
@@ -213,4 +216,5 @@ def unfinished(table: ScoreTable, found: Pair) -> Iterator[str]:
         planned = len({cell.stage1_seed for cell in system.cells})
         there = len(table.seeds(system.name)) if system.name in table.systems else 0
         if there < planned:
-            yield f"an early look: {there} of {planned} seeds of '{system.name}' are in, and no alpha was set aside for it"
+            seeds = f"{there} of {planned} seeds of '{system.name}'"
+            yield f"an early look: {seeds} are in, and no alpha was set aside for it"

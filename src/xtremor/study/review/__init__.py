@@ -20,7 +20,7 @@ def threats(folder: StudyFolder) -> list[Threat]:
     Raises:
         UserError: no study.
     """
-    from xtremor.study.review.material import gather
     from xtremor.study.review.finding import found
+    from xtremor.study.review.material import gather
 
     return found(gather(folder))

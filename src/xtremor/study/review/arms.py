@@ -37,13 +37,15 @@ def compute(material: Material) -> Iterator[Threat]:
         how = "counted in the records" if counted else "as planned"
         lacks = pair.control.first is None and pair.treatment.first is not None
         why = " (the control has no first stage)" if lacks else ""
-        yield Threat(
-            "compute", "Unmatched compute", pair.name,
-            f"{pair.treatment.name} makes {shown} the passes over tokens of {pair.control.name}, {how}{why}.",
-            f"Compare with an arm that has match_compute = \"{pair.treatment.arm}\"; without it, longer training may be the "
-            "whole effect.",
-            DECIDES if pair.primary else QUALIFIES,
-        )  # fmt: skip
+        said = f"{pair.treatment.name} makes {shown} the passes over tokens of {pair.control.name}, {how}{why}."
+        advice = (
+            f'Compare with an arm that has match_compute = "{pair.treatment.arm}"; without it, longer training may be '
+            "the whole effect."
+            if not lacks
+            else "Say that the treatment trained longer too; a control with more epochs on the target would tell."
+        )
+        weight = DECIDES if pair.primary else QUALIFIES
+        yield Threat("compute", "Unmatched compute", pair.name, said, advice, weight)
 
 
 def _passes(material: Material, system: System, task: str) -> float | None:
@@ -84,8 +86,8 @@ def recipes(material: Material) -> Iterator[Threat]:
             yield Threat(
                 "selection", "Set by hand", f"arm {arm['name']}",
                 f"{', '.join(tuned)}: stated in the study file; nothing in the store says what it was chosen on.",
-                "Say where it is from; if from scores in target languages, the gain is chosen too. Give every arm as many "
-                "trials, on English dev (xtremor sweep), or report a whole grid.",
+                "Say where it is from; if from scores in target languages, the gain is chosen too. Give every arm as "
+                "many trials, on English dev (xtremor sweep), or report a whole grid.",
                 WEAKENS if any(each.arm == arm["name"] and each.name in material.primary for each in material.systems)
                 else QUALIFIES,
             )  # fmt: skip

@@ -15,12 +15,14 @@ def rehearsal(material: Material) -> Iterator[Threat]:
     """A study at tiny scale; a study without contrasts."""
     if material.design.get("scale", "full") != "full":
         yield Threat(
-            "rehearsal", "A rehearsal", "the study", f"It ran at scale {material.design['scale']}: its scores mean nothing.",
+            "rehearsal", "A rehearsal", "the study",
+            f"It ran at scale {material.design['scale']}: its scores mean nothing.",
             "Run it without --scale.", DECIDES,
         )  # fmt: skip
     if not material.design.get("contrasts"):
         yield Threat(
-            "plan", "No contrast was planned", "the study", "Any of its arms may be compared with any other afterwards.",
+            "plan", "No contrast was planned", "the study",
+            "Any of its arms may be compared with any other afterwards.",
             "Name contrasts in the study file, the primary ones first, and freeze it.", DECIDES,
         )  # fmt: skip
 
@@ -75,7 +77,8 @@ def missing_runs(material: Material) -> Iterator[Threat]:
         if pair.primary
     )
     yield Threat(
-        "missing", "Missing cells", "the grid", f"{len(lost)} of {len(material.plan.cells)} runs have no scores: {shown}.",
+        "missing", "Missing cells", "the grid",
+        f"{len(lost)} of {len(material.plan.cells)} runs have no scores: {shown}.",
         "Run them (`xtremor study resume`): an arm that lost its bad runs looks better than it is.",
         WEAKENS if unequal or material.primary & set(by_arm) else QUALIFIES,
     )  # fmt: skip
@@ -103,7 +106,7 @@ def early(material: Material) -> Iterator[Threat]:
     if 0 < done < len(material.plan.cells):
         yield Threat(
             "early", "A look before the end", "the study",
-            f"{done} of {len(material.plan.cells)} runs are scored, and the plan sets no alpha aside for looking early.",
+            f"{done} of {len(material.plan.cells)} runs are scored, and no alpha was set aside for looking early.",
             "Decide nothing now, above all not how many seeds to add; or plan looks (`xtremor compare --looks`).",
             WEAKENS,
         )  # fmt: skip
@@ -127,7 +130,7 @@ def hardly_learnt(material: Material) -> Iterator[Threat]:
             yield Threat(
                 "learning", "Runs that hardly learnt", system,
                 f"{len(warned)} of {len(own)} trainings warn; {name}: {said}.",
-                "Scores of such runs are those of chance and of luck; change the recipe in all arms alike and run anew.",
+                "Scores of such runs are those of chance; change the recipe in all arms alike and run anew.",
                 WEAKENS if system in material.primary else QUALIFIES,
             )  # fmt: skip
 

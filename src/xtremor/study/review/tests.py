@@ -39,8 +39,8 @@ def selected(material: Material) -> Iterator[Threat]:
         elif rule == BEST_DEV and number == 0:
             yield Threat(
                 "selection", "Selected on English dev", f"checkpoint rule {rule}",
-                "The checkpoint, and with it the length of training, is chosen by arm, on a score that is often unrelated to "
-                "the target's.",
+                "The checkpoint, and with it the length of training, is chosen by arm, on a score that is often "
+                "unrelated to the target's.",
                 "Make the last step primary, and report this beside it.", WEAKENS,
             )  # fmt: skip
 
@@ -115,7 +115,7 @@ def exposed(material: Material) -> Iterator[Threat]:
             yield Threat(
                 "exposure", "Seen before", f"{named(encoder)} on {' and '.join(tasks)}",
                 f"{line[:1].upper()}{line[1:].rstrip('.')}.{more}",
-                "Call these cells not strictly zero-shot wherever they are shown; confirm with an encoder that saw none of it."
+                "Call these cells not strictly zero-shot wherever they stand; confirm with an encoder that saw none."
                 if taught
                 else "Say so beside these cells.",
                 WEAKENS if taught else QUALIFIES,
