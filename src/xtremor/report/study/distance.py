@@ -1,5 +1,5 @@
 """Gain in each language against what may explain it: kinship to English, size of its Wikipedia and of pretraining, seen
-or not. Languages of one run rise and fall together, so that all of this describes and tests nothing."""
+or not. Languages of one run rise and fall together: `xtremor.stats.association` allows for that."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xtremor.compare.sentences import number, signed
+import numpy as np
+
+from xtremor.compare.sentences import signed
 from xtremor.errors import UserError
 from xtremor.languages import Language, lookup
 from xtremor.report.charts import Drawing
 from xtremor.report.places import pretraining
 from xtremor.report.study.figures import Figure, arm_scale, sized
 from xtremor.report.study.findings import Findings, Planned
+from xtremor.report.study.marks import span
 from xtremor.report.study.material import Material
+from xtremor.stats.association import Association, association
 
 HEIGHT = 210
 FEWEST = 4
@@ -90,15 +94,19 @@ def _language(code: str) -> Language | None:
         return None
 
 
-def correlation(own: Sequence[Gain], fact: Explained) -> float | None:
-    """Spearman's rank correlation of gain and fact; None with fewer than `FEWEST` languages or without spread."""
-    from scipy.stats import spearmanr
-
-    pairs = [(fact.values[each.code], each.effect) for each in own if each.code in fact.values]
-    if len(pairs) < FEWEST or any(len(set(side)) < 2 for side in zip(*pairs, strict=True)):
-        return None
-    xs, ys = zip(*pairs, strict=True)
-    return float(spearmanr(xs, ys).statistic)
+def correlation(findings: Findings, planned: Planned, fact: Explained) -> Association | None:
+    """Rank correlation of gain and fact within tasks, over runs and languages; None where there are too few."""
+    assert findings.every is not None
+    scores, pairing = findings.every.scores, findings.wide(planned).main.pairing
+    kept = [place for place, test in enumerate(scores.tests) if test.language in fact.values]
+    treatment, control = (
+        scores.scores[name][[scores.seeds[name].index(seed) for seed in seeds]][:, kept]
+        for name, seeds in ((planned.treatment, pairing.treatment), (planned.control, pairing.control))
+    )
+    tests = [scores.tests[place] for place in kept]
+    values = np.array([fact.values[test.language] for test in tests])
+    codes, tasks = [test.language for test in tests], [test.task for test in tests]
+    return association(treatment, control, pairing.paired, values, codes, tasks) if kept else None
 
 
 def distance_figures(study: Material, findings: Findings, planned: Planned) -> list[Figure]:
@@ -106,15 +114,14 @@ def distance_figures(study: Material, findings: Findings, planned: Planned) -> l
     own = gains(findings, planned)
     found = []
     for fact in facts(study, list(dict.fromkeys(each.code for each in own)), planned.treatment):
-        said = []
-        for task in dict.fromkeys(each.task for each in own):
-            part = [each for each in own if each.task == task]
-            value = correlation(part, fact)
-            if value is not None:
-                count = sum(each.code in fact.values for each in part)
-                said.append(f"{task} {number(value)} ({count} languages)")
+        rank = correlation(findings, planned, fact)
         text = f"{planned.treatment} minus {planned.control} against {fact.title}"
-        more = f"; Spearman's rank correlation: {', '.join(said)}" if said else ""
+        more = (
+            f"; Spearman's rank correlation within tasks {signed(rank.rho)}, 95% interval "
+            f"{span(rank.low, rank.high, True)} over seeds and {rank.languages} languages"
+            if rank
+            else ""
+        )
         found.append(
             Figure(f"gain-{fact.name}", f"Gain against {fact.title}", text + more, _chart(study, planned, own, fact))
         )

@@ -123,9 +123,8 @@ def _distance(study: Material, findings: Findings) -> Section:
     chosen = reference(findings)
     figures = tuple(distance_figures(study, findings, chosen)) if chosen else ()
     text = (
-        "A dot is a language of a task. Languages of one run rise and fall together and are no independent sample, so "
-        "that "
-        "correlations describe and test nothing; the strata above test."
+        "A dot is a language of a task. Languages of one run rise and fall together, which the interval of a correlation "
+        "allows for; it is exploratory, and no claim. Claims about distance are judged below, strata above."
     )
     return Section("distance", "Gain against distance from English", (text,) if figures else (), figures)
 
