@@ -71,10 +71,9 @@ def cost(study: Material) -> Table:
     head = ("Arm", "Passes, first stage", "Passes, targets", "Step time, first stage", "Step time, targets", "Updates",
             "Tokens", "Compute", "Training", "Scoring")  # fmt: skip
     text = (
-        "Means over stage-1 seeds, one first stage and all targets together. Passes: counted, relative to plain; step "
-        "time: "
-        "beside plain steps on the same batches of the same run; compute: passes over a token, relative to the least; "
-        "seconds of runs that shared a machine say little"
+        "Means over stage-1 seeds, one first stage and all targets together. Passes: counted, relative to plain; "
+        "step time: beside plain steps on the same batches of the same run; compute: passes over a token, relative "
+        "to the least; seconds of runs that shared a machine say little"
     )
     return Table("cost", text, head, tuple(rows), sortable=True).filled()
 

@@ -105,8 +105,7 @@ def _arms(study: Material) -> str:
     nested = f", each with {len(seeds['stage2'])} second stages nested in it" if len(seeds["stage2"]) > 1 else ""
     return (
         f"Arms: {'; '.join(said)}. Every arm has {len(seeds['stage1'])} seeds{nested}; arms share seeds, data order "
-        "and initial "
-        "heads. The first stage's seed is the unit of replication."
+        "and initial heads. The first stage's seed is the unit of replication."
     )
 
 
@@ -127,8 +126,7 @@ def _evaluation(study: Material) -> str:
         )
     return (
         f"Zero-shot scores: {listed(said)}. A run's figure is its macro mean: the unweighted mean over a task's "
-        "languages without "
-        "English, then over tasks."
+        "languages without English, then over tasks."
     )
 
 
@@ -156,10 +154,8 @@ def _statistics(study: Material, findings: Findings) -> str:
     )
     what = (
         f"Planned contrasts: {'; '.join(planned)}. They are judged by {test} on run-level means with 95% t-intervals, "
-        "corrected by "
-        f"Holm's method over the primary contrasts, over all planned ones for the others{strata}{margin}. Differences "
-        "in "
-        "single languages are exploratory (Benjamini-Hochberg)."
+        "corrected by Holm's method over the primary contrasts, over all planned ones for the "
+        f"others{strata}{margin}. Differences in single languages are exploratory (Benjamini-Hochberg)."
         if planned
         else "No contrast was planned, and none was tested."
     )

@@ -79,9 +79,8 @@ def _threats(threats: Sequence[Threat]) -> tuple[tuple[str, ...], tuple[Figure, 
 def _arms(study: Material, findings: Findings) -> Section:
     text = (
         "A dot is a run, a tick the mean of an arm, the line its 95% t-interval over seeds; an arrow says that it "
-        "goes on beyond "
-        "the chart. Intervals of arms may overlap while their difference is clear: contrasts are below. Dots lead to "
-        "their stages."
+        "goes on beyond the chart. Intervals of arms may overlap while their difference is clear: contrasts are "
+        "below. Dots lead to their stages."
     )
     return Section("arms", "What each arm scored", (text,), tuple(arm_figures(study)), (shown.arms(study, findings),))
 
@@ -112,8 +111,7 @@ def _languages(study: Material, findings: Findings) -> Section:
     what = f"Differences from {chosen.control} in points, a mean over seeds" if chosen else "Mean scores over seeds"
     text = (
         f"{what}; rows are grouped by {strata_title(study)}. Single cells are noisy: their tests, corrected and "
-        "shrunk, are in the "
-        "tables of contrasts."
+        "shrunk, are in the tables of contrasts."
     )
     tables = tuple(shown.languages(study, task, at) for at, task in enumerate(study.tasks, start=1))
     return Section("languages", "Languages by arm", (text,), tuple(heat_figures(study, findings)), tables, "All scores")
@@ -123,8 +121,8 @@ def _distance(study: Material, findings: Findings) -> Section:
     chosen = reference(findings)
     figures = tuple(distance_figures(study, findings, chosen)) if chosen else ()
     text = (
-        "A dot is a language of a task. Languages of one run rise and fall together, which the interval of a correlation "
-        "allows for; it is exploratory, and no claim. Claims about distance are judged below, strata above."
+        "A dot is a language of a task. Languages of one run rise and fall together, which the interval of a "
+        "correlation allows for; it is exploratory, and no claim. Claims about distance are judged below, strata above."
     )
     return Section("distance", "Gain against distance from English", (text,) if figures else (), figures)
 

@@ -96,11 +96,9 @@ def contrasts(study: Material, findings: Findings) -> Table:
             "Equivalence", "Seeds needed", "Finds")  # fmt: skip
     text = (
         "Treatment minus control on the average. p: t-test over runs, which decides after Holm's correction; "
-        "permutation "
-        "test and bootstrap over seeds and items stand beside it. Equivalence: two one-sided tests. Seeds needed: an "
-        "arm, "
-        f"for {study.design['assumed']['effect']:g} points with 80% power; finds: the smallest difference for these "
-        "runs"
+        "permutation test and bootstrap over seeds and items stand beside it. Equivalence: two one-sided tests. "
+        f"Seeds needed: an arm, for {study.design['assumed']['effect']:g} points with 80% power; finds: the smallest "
+        "difference for these runs"
     )
     return Table("contrasts", text, head, tuple(rows)).filled()
 

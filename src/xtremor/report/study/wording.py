@@ -206,8 +206,7 @@ def _more(study: Material, findings: Findings, mains: Sequence[tuple[Planned, Co
         )
     return (
         "The intervals are about other training seeds of the same recipes, on the same rows, encoder, languages and "
-        "test "
-        f"items, and about nothing else.{early}"
+        f"test items, and about nothing else.{early}"
     )
 
 
@@ -222,7 +221,6 @@ def _one_seed(study: Material, effect: float) -> str:
     said = f"about {needed:,}" if needed else "an unknown number of"
     return (
         f"Another seed could turn that round: to find a difference of {effect:g} points four times in five would take "
-        f"{said} "
-        f"seeds an arm if they scatter as the plan assumes ({number(sd)} points), which two seeds or more would "
-        "measure."
+        f"{said} seeds an arm if they scatter as the plan assumes ({number(sd)} points), which two seeds or more "
+        "would measure."
     )
