@@ -133,7 +133,8 @@ def _verdict(case: Case, p: float | None, alike: float | None, count: int) -> Ve
     tested = f"{p_text(adjusted)} after Holm's correction over {count} tests" if adjusted is not None else "no test"
     others = f"; {pair.others} other pair{'s' if pair.others > 1 else ''} would fit too" if pair.others else ""
     figures = interval(found, points) if found.p is not None else signed(found.effect)
-    why = f"{reason}: {sides['treatment']} minus {sides['control']}, {found.what}, {found.runs}: {figures}, {tested}{others}."
+    sets = f"{sides['treatment']} minus {sides['control']}, {found.what}, {found.runs}"
+    why = f"{reason}: {sets}: {figures}, {tested}{others}."
     # Without scatter there is no interval: one of no width would look like certainty.
     low, high = (None, None) if found.p is None else (found.low, found.high)
     return Verdict(
