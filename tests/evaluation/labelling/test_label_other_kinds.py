@@ -77,7 +77,7 @@ def test_sentences_in_every_format(
     assert predict(tagger, file, "-o", str(tmp_path / output)) == 0
     assert (tmp_path / output).read_bytes().decode() == expected
     said = capsys.readouterr().err
-    assert "sentences with" in said and f"sentences tagged in {tmp_path / output}: " in said
+    assert "1 sentence with" in said and f"1 sentence tagged in {tmp_path / output}: " in said
 
 
 def test_tags_do_not_depend_on_chunks_and_memory_holds_one(
@@ -280,7 +280,7 @@ def test_questions_without_answers_are_answered(
     assert predict(answerer, file, "-o", str(tmp_path / "out.json")) == 0
     found = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert found == {"1": "yin", "2": "yin", "3": "yin"}
-    assert "3 questions about 1 paragraphs" in capsys.readouterr().err
+    assert ": 3 questions\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
