@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -250,6 +251,12 @@ def test_checkpoint_rules_are_compared_on_the_same_runs() -> None:
     assert [(p.treatment.name, p.control.name) for p in pairs(claim, systems(plan), plan)] == [("pgd", "plain")]
 
 
+def test_runs_that_do_not_scatter_decide_nothing() -> None:
+    for margin in ("", "margin = 0.5\n"):
+        (found,) = judged(ledger("gain", STAGE1 + margin), plan_of(ARMS), of_arm(1.0), noise=0.0)
+        assert found.verdict == UNDECIDED and "same difference" in found.why and found.low is None
+
+
 def test_caveats() -> None:
     plan = plan_of(ARMS, encoder="starter", intermediate="mnli", tasks=(("xnli", False),))
     (found,) = judged(ledger("gain"), plan, of_arm(1.0))
@@ -257,6 +264,9 @@ def test_caveats() -> None:
     assert "mnli before xnli trains on the same data twice" in said and "xnli: starter is not new to it" in said
     (found,) = judged(ledger("gain"), plan_of(ARMS), of_arm(1.0))
     assert not found.caveats
+    plan = plan_of(ARMS)
+    (found,) = judged(ledger("gain"), replace(plan, design={**plan.design, "scale": "tiny"}), of_arm(1.0))
+    assert found.caveats == ("a rehearsal at scale tiny: its scores mean nothing",)
 
 
 def test_the_ledger_that_comes_along() -> None:

@@ -179,6 +179,10 @@ def test_environments(tmp_path: Path) -> None:
 
     own = only(threats(kept(tmp_path / "a", plan, told=elsewhere)), "environment")
     assert own.detail == "torch 3 against 2." and own.where == "freelb against noise"
+    # What a stage did not record is no difference.
+    silent = {"environment": {"versions": VERSIONS, "machine": {**MACHINE, "threads": None}}}
+    quiet = kept(tmp_path / "c", plan, told=lambda stage: silent if owners[stage.key] == "freelb" else {})
+    assert threats(quiet) == []
     # Where both arms were run here and there alike, they do not differ in it.
     seeds = {key: cell.stage1_seed for cell in plan.cells for key in (cell.stage1, cell.target, cell.evaluation)}
 

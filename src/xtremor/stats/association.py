@@ -20,6 +20,8 @@ import numpy as np
 FEWEST = 6
 # Coefficients nearer to 1 are this one, so that Fisher's scale stays finite.
 _END = 0.999
+# Variance below this is rounding.
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,14 @@ def association(
         other = treatment.mean(0) - _without_one(control)
         parts += [(_jackknife(_mean_rho(each, facts, groups)), len(each) - 1) for each in (one, other)]
     total = sum(variance for variance, _ in parts)
-    if not total > 0:
+    if not total > _NOTHING:
         return None
     freedom = total**2 / sum(variance**2 / degrees for variance, degrees in parts)
     at, error = float(_fisher(rho)), math.sqrt(total)
     half = float(stats.t.ppf(0.975, freedom)) * error
     p = float(2 * stats.t.sf(abs(at - math.atanh(null)) / error, freedom))
-    return Association(rho, math.tanh(at - half), math.tanh(at + half), p, null, len(names), sizes)
+    low, high = min(rho, math.tanh(at - half)), max(rho, math.tanh(at + half))
+    return Association(rho, low, high, p, null, len(names), sizes)
 
 
 def _mean_rho(gains: np.ndarray, facts: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:

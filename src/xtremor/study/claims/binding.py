@@ -175,7 +175,7 @@ def described(side: Side) -> str:
             parts.append(f"no stage {number}" if role == NONE else f"stage {number} {role}")
     parts += [f"{side.either} training in either stage"] if side.either else []
     parts += [f"checkpoint {side.checkpoint}"] if side.checkpoint else []
-    parts += [f"{key} = {_toml(value)}" for key, value in side.settings.items()]
+    parts += [f"{key.replace('_', '-')} = {_toml(value)}" for key, value in side.settings.items()]
     return " and ".join(parts)
 
 

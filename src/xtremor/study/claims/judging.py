@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from xtremor.compare.sentences import p_text
+from xtremor.compare.sentences import p_text, signed
 from xtremor.compare.table import Row, ScoreTable, Target
 from xtremor.stats.intervals import holm
 from xtremor.study.claims.binding import Missing, Pair, Tested, check_arms, chosen, pairs, targets
@@ -85,10 +85,15 @@ def _cases(claim: Claim, plan: Plan, known: Sequence[System], table: ScoreTable 
             if table is None:
                 raise Missing("no run is finished yet")
             figures = measured(claim, pair, table, tested)
-            caveats = (*unfinished(table, pair), *_caveats(claim, pair, tested))
+            caveats = (*_rehearsed(plan), *unfinished(table, pair), *_caveats(claim, pair, tested))
             yield Case(claim, pair, figures, caveats=caveats)
         except Missing as error:
             yield Case(claim, pair, missing=str(error))
+
+
+def _rehearsed(plan: Plan) -> Iterator[str]:
+    if plan.design.get("scale", "full") != "full":
+        yield f"a rehearsal at scale {plan.design['scale']}: its scores mean nothing"
 
 
 def _caveats(claim: Claim, pair: Pair, tested: Sequence[Tested]) -> Iterator[str]:
@@ -127,12 +132,13 @@ def _verdict(case: Case, p: float | None, alike: float | None, count: int) -> Ve
     points = claim.kind != "correlation"
     tested = f"{p_text(adjusted)} after Holm's correction over {count} tests" if adjusted is not None else "no test"
     others = f"; {pair.others} other pair{'s' if pair.others > 1 else ''} would fit too" if pair.others else ""
-    why = (
-        f"{reason}: {sides['treatment']} minus {sides['control']}, {found.what}, {found.runs}: "
-        f"{interval(found, points)}, {tested}{others}."
-    )
+    figures = interval(found, points) if found.p is not None else signed(found.effect)
+    sets = f"{sides['treatment']} minus {sides['control']}, {found.what}, {found.runs}"
+    why = f"{reason}: {sets}: {figures}, {tested}{others}."
+    # Without scatter there is no interval: one of no width would look like certainty.
+    low, high = (None, None) if found.p is None else (found.low, found.high)
     return Verdict(
-        claim, verdict, _sentence(why), found.effect, found.low, found.high, **sides, p=found.p, adjusted=adjusted,
+        claim, verdict, _sentence(why), found.effect, low, high, **sides, p=found.p, adjusted=adjusted,
         caveats=tuple(dict.fromkeys((*case.caveats, *found.notes))),
     )  # fmt: skip
 

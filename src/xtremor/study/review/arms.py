@@ -153,8 +153,9 @@ def environments(material: Material) -> Iterator[Threat]:
         found = []
         for part, names in (("versions", _VERSIONS), ("machine", _MACHINE)):
             for name in names:
-                here, there = ({_value(each, part, name) for each in side} for side in sides)
-                if here != there:
+                # What a stage did not record says nothing: an evaluation has no threads of its own.
+                here, there = ({_value(each, part, name) for each in side} - {""} for side in sides)
+                if here and there and here != there:
                     found.append(f"{name} {_listed(here)} against {_listed(there)}")
         if found:
             yield Threat(
@@ -170,7 +171,8 @@ def _environments(material: Material, system: System) -> list[Mapping[str, Any]]
 
 
 def _value(environment: Mapping[str, Any], part: str, name: str) -> str:
-    return str((environment.get(part) or {}).get(name))
+    value = (environment.get(part) or {}).get(name)
+    return "" if value is None else str(value)
 
 
 def _listed(values: set[str]) -> str:

@@ -137,7 +137,7 @@ def same_data(material: Material) -> Iterator[Threat]:
             yield Threat(
                 "same-data", "The same data twice", f"{first} before {task}",
                 f"The English training set of {task} is, or is made of, what the first stage trained on.",
-                "Report this target apart: its gain is that of more epochs.", WEAKENS,
+                "Report this target apart: its gain may be that of more epochs.", WEAKENS,
             )  # fmt: skip
 
 
