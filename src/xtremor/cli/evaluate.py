@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from xtremor.cli.alignment import AlignmentOptions, ParallelOptions
 from xtremor.cli.options import (
     CONFIG,
     DATA_HELP,
@@ -22,6 +23,7 @@ from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.errors import UserError
 
 DEFAULTS = (TaskOptions(), ScoringOptions(), PoolingOptions())
+ROTATION = (AlignmentOptions(), ParallelOptions())
 
 
 def evaluate(
@@ -46,6 +48,8 @@ def evaluate(
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
     scoring: ScoringOptions = DEFAULTS[1],
+    alignment: AlignmentOptions = ROTATION[0],
+    parallel: ParallelOptions = ROTATION[1],
     config: ConfigOptions = CONFIG,
 ) -> None:
     """Score a trained run in every language of its task, zero-shot."""
@@ -60,7 +64,8 @@ def evaluate(
     card, source = open_recorded(record, data, columns, generalized, task, upstream_question)
     length = record["training"]["max_length"]
     settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
-    _print(evaluate_run(run, source, card, settings, threads, output), json_)
+    rotation = alignment.settings(parallel, card, source, (scoring.split, scoring.codes()), data, output)
+    _print(evaluate_run(run, source, card, settings, threads, output, rotation), json_)
 
 
 def baseline(
