@@ -1,7 +1,7 @@
 """A trained model whose last hidden states of a language are turned into English before its head reads them.
 
-The map is fitted once a language on pooled vectors of parallel rows, passed through the run's own encoder, and applied to
-every token: a map that is linear but for a shift turns a mean over tokens as it turns the tokens.
+The map is fitted once a language on pooled vectors of parallel rows, passed through the run's own encoder, and applied
+to every token: a map that is linear but for a shift turns a mean over tokens as it turns the tokens.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from xtremor.alignment.rows import ParallelData, overlapping, scored_texts, with
 from xtremor.analysis.parallel import ParallelRows
 from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
+from xtremor.languages import is_english
 from xtremor.sources.base import Source
 from xtremor.tasks.base import RetrievalExample, TaskCard, TextExample
 from xtremor.tasks.embedding import POOLINGS, Embedding
@@ -124,7 +125,7 @@ def _mover(mapping: Mapping) -> Callable[..., Any]:
 
 
 def read_pooling(model: Any, card: TaskCard) -> str:
-    """What of a text's last hidden states the head reads: its first token, or all of them (their mean stands for them)."""
+    """What of a text's last hidden states the head reads: the first token, or all, for which their mean stands."""
     if card.category not in ("classification", "choice"):
         return "mean"
     return "cls" if getattr(model.config, "classifier_pooling", None) in (None, "cls", "bos") else "mean"
@@ -194,7 +195,11 @@ def _shape_of(model: Any) -> str:
 def align_vectors(
     alignment: Alignment, embedder: Embedder, card: TaskCard, source: Source, settings: EvaluationSettings, encoder: str
 ) -> Aligned:
-    """As `align_model`, for whatever makes vectors; raises UserError where no language has rows of its own to fit on."""
+    """As `align_model`, for whatever makes vectors.
+
+    Raises:
+        UserError: no language that is scored has rows, or all rows of one hold a text that is scored.
+    """
     from xtremor.evaluation.evaluate import chosen_languages
 
     split, languages = chosen_languages(card, source, settings)
@@ -207,7 +212,7 @@ def align_vectors(
         )
     if lacking:
         say(f"no parallel rows, left as they are: {', '.join(lacking)}")
-    english = scored_texts(source, split, [code for code in languages if code == "en"], settings)
+    english = scored_texts(source, split, [code for code in languages if is_english(code)], settings)
     mappings: dict[str, Mapping] = {}
     facts: dict[str, dict[str, Any]] = {}
     memory: dict[tuple[str, ...], np.ndarray] = {}

@@ -1,12 +1,12 @@
 """The orthogonal map that takes the vectors of translations onto those of their English originals.
 
 R = argmin over orthogonal R of ||X R - Y||_F = U V^T, where U S V^T is the singular value decomposition of X^T Y
-(Schönemann 1966; for word vectors Smith et al. 2017, Artetxe et al. 2016, Conneau et al. 2018). Rows of X are vectors of
-the language, those of Y of English.
+(Schönemann 1966; for word vectors Smith et al. 2017, Artetxe et al. 2016, Conneau et al. 2018). Rows of X are vectors
+of the language, those of Y of English.
 
 With fewer rows than dimensions, or in directions in which the rows do not vary, the minimum is reached by many R. Of
-those we take the one nearest to the identity in the Frobenius norm: what the rows say nothing about stays where it is, so
-that the number of rows can be varied down to none, which is the identity.
+those we take the one nearest to the identity in the Frobenius norm: what the rows say nothing about stays where it is,
+so that the number of rows can be varied down to none, which is the identity.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# What is fitted: R alone; R between the spaces with their means taken off; the means alone, R the identity, which is the
-# control that tells what a rotation adds to a shift (Libovický et al. 2020 take off each language's mean).
+# What is fitted: R alone; R between the spaces with their means taken off; the means alone, R the identity, which is
+# the control that tells what a rotation adds to a shift (Libovický et al. 2020 take off each language's mean).
 KINDS = ("procrustes", "procrustes-centred", "centring")
 # Singular values below this share of the largest are rounding of vectors in float32.
 NOISE = float(np.finfo(np.float32).eps)
@@ -78,7 +78,7 @@ def fit(other: np.ndarray, english: np.ndarray, kind: str = "procrustes") -> Map
 def orthogonal(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(H, H): the orthogonal R that minimises ||X R - Y||_F, of several the one nearest to the identity.
 
-    With U and V parted into directions whose singular value is above rounding (1) and the others (0), every minimiser is
+    With U and V parted into directions whose singular value is above rounding (1) and the others (0), minimisers are
     U1 V1^T + U0 Q V0^T for some orthogonal Q, and trace(R) is largest where Q solves the same problem for U0 and V0.
     """
     u, values, vt = np.linalg.svd(x.T @ y)

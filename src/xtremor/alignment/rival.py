@@ -12,8 +12,8 @@ def fairness(encoder: str) -> str:
     card = known_card(encoder)
     if card is None or card.translations is None:
         return (
-            f"whether {encoder} saw translation pairs in pretraining is not known here: if it did, alignment is no fair "
-            "rival of training without translations"
+            f"whether {encoder} saw translation pairs in pretraining is not known here: if it did, alignment is no "
+            "fair rival of training without translations"
         )
     if card.translations:
         return (

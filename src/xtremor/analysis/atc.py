@@ -1,14 +1,14 @@
 """Accuracy where there are no labels, from how sure a model is: average thresholded confidence and its simpler kin.
 
-* ``atc-confidence``, ``atc-entropy`` (Garg et al. 2022, arXiv 2201.04234): with a threshold t on the score s (the largest
-  probability, or the negative entropy of all) such that the share of English dev with s above t is the accuracy there,
-  the estimate is the share of the language's items with s above t.
+* ``atc-confidence``, ``atc-entropy`` (Garg et al. 2022, arXiv 2201.04234): with a threshold t on the score s (the
+  largest probability, or the negative entropy of all) such that the share of English dev with s above t is the accuracy
+  there, the estimate is the share of the language's items with s above t.
 * ``average-confidence``: the mean largest probability (Hendrycks and Gimpel 2017), right for a calibrated model.
-* ``confidence-difference``: English dev accuracy plus the difference of mean confidence between the language and English
-  dev (Guillory et al. 2021).
+* ``confidence-difference``: English dev accuracy plus the difference of mean confidence between the language and
+  English dev (Guillory et al. 2021).
 
-Intervals are percentiles over replicates that resample the clusters of English dev and of the language (the threshold is
-found anew in each; clusters that both have are drawn together). They speak about other items, not about whether
+Intervals are percentiles over replicates that resample the clusters of English dev and of the language (the threshold
+is found anew in each; clusters that both have are drawn together). They speak about other items, not about whether
 confidence means in this language what it means in English: that is what the check on languages with labels is for.
 """
 

@@ -1,8 +1,8 @@
 """Accuracy where there are no labels, from what it was in other languages: a line through them, and their mean.
 
-A language is predicted from all others whose accuracy is known: y = a + b x by least squares, x being the displacement of
-its translations, or another figure that needs no label. The interval is the usual prediction interval of a new point,
-which takes languages as draws around the line with one variance: with few languages it is wide, and rightly so.
+A language is predicted from all others whose accuracy is known: y = a + b x by least squares, x being the displacement
+of its translations, or another figure that needs no label. The interval is the usual prediction interval of a new
+point, which takes languages as draws around the line with one variance: with few languages it is wide, and rightly so.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def predict(x: Sequence[float], y: Sequence[float], new: float | None, level: fl
     over n - 2 (of the mean: n - 1).
 
     Raises:
-        ValueError: lengths differ, fewer points than a line with its spread needs (`FEWEST`), a number that is not finite.
+        ValueError: lengths differ, fewer points than a line with its spread needs (`FEWEST`), or one is not finite.
     """
     from scipy.stats import t
 
@@ -60,7 +60,8 @@ def predict(x: Sequence[float], y: Sequence[float], new: float | None, level: fl
     residuals = two - level_of_y - (slope * (one - one.mean()) if slope else 0.0)
     error = math.sqrt(float((residuals**2).sum()) / freedom * (1 + 1 / count + away))
     half = float(t.ppf(0.5 + level / 2, freedom)) * error
-    return Predicted(*(min(100.0, max(0.0, each)) for each in (middle, middle - half, middle + half)), count)
+    low, estimate, high = (min(100.0, max(0.0, middle + each)) for each in (-half, 0.0, half))
+    return Predicted(estimate, low, high, count)
 
 
 def from_others(

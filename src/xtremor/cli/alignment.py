@@ -46,9 +46,7 @@ class ParallelOptions:
     align_rows: Annotated[int | None, Parameter(help="Rows of each language that are used (default: all).")] = None
     align_seed: Annotated[int, Parameter(help="Of the draw of these rows; fewer rows are a part of more.")] = 0
 
-    def read(
-        self, data: Path | None, languages: Sequence[str] | None, scored: tuple[str, str] | None
-    ) -> ParallelData:
+    def read(self, data: Path | None, languages: Sequence[str] | None, scored: tuple[str, str] | None) -> ParallelData:
         """The rows that were named, ``data`` being where the files of other tasks are.
 
         Raises:
@@ -60,7 +58,8 @@ class ParallelOptions:
 
         if (self.parallel_task is None) == (self.pairs is None):
             raise UserError(
-                "name parallel rows: --parallel-task tatoeba (xnli, xquad, ...) with --parallel-data DIR, or --pairs FILES"
+                "name parallel rows: --parallel-task TASK (tatoeba, xnli, xquad ...) with its --parallel-data DIR, or "
+                "--pairs FILES"
             )
         if self.pairs is not None:
             for name in ("parallel_data", "parallel_split"):

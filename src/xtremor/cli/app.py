@@ -150,6 +150,18 @@ COMMANDS = {
         `xtremor select --task panx --data DIR --scores transfer.csv --output select`
         """,
     ),
+    "expect": (
+        "xtremor.cli.expect:expect",
+        """Estimate a run's accuracy in languages without labels, and check the estimates where there are some.
+
+        From how sure the run is (average thresholded confidence, chosen on English dev), and from lines through the
+        languages with labels; beside them the naive guesses: English dev, and the mean of the other languages. Every
+        estimate has an interval. Writes expected.json. Interrupted, the same command goes on.
+
+        For example: `xtremor expect runs/reviews --unlabelled sw=news.txt --output expected`, or
+        `xtremor expect runs/xnli --data DIR --displacement align --output expected`
+        """,
+    ),
     "predict": (
         "xtremor.cli.predict:predict",
         """Label the rows of a file with a trained run, or with any Hugging Face text classifier.

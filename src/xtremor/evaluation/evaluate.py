@@ -336,9 +336,7 @@ def evaluate_run(
         if output is not None:
             apart = record_apart(run, record, card, aligned, alignment)
             facts = None if aligned is None else {"alignment": aligned.record}
-            return write_untrained(
-                target, claimed, found, split, settings, card, apart, seconds, source, labels, facts
-            )
+            return write_untrained(target, claimed, found, split, settings, card, apart, seconds, source, labels, facts)
         scores = write_evaluation(folder, found, split, settings, card, record, seconds, source, labels)
     say(summary(scores))
     return scores
