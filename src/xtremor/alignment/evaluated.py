@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from xtremor.evaluation.evaluate import EvaluationSettings
 
 # Rows beside those that are fitted on, on which a map is judged.
-HELD_OUT = 200
+HELD_OUT = 100
 
 
 @dataclass(frozen=True)

@@ -69,13 +69,12 @@ def of_task(
     Raises:
         UserError: as `from_task`; none of the languages is there.
     """
-    if card.name not in PARALLEL_TASKS:
-        raise UserError(f"--parallel-task {card.name}: its rows are no translations; name {_or(PARALLEL_TASKS)}")
+    check_parallel(card)
     if split is not None and split not in card.splits:
         raise UserError(f"--parallel-split {split}: {card.name} has {', '.join(card.splits)}")
     if split is None:
         order = sorted(card.splits, key=lambda each: ((card.name, each) == scored, each != "dev"))
-        split = next((each for each in order if source.languages(each)), card.splits[0])
+        split = next((each for each in order if _any(source.languages(each), languages)), card.splits[0])
     there = source.languages(split)
     wanted = [code for code in (there if languages is None else languages) if not is_english(code)]
     found = [code for code in wanted if code in there]
@@ -89,6 +88,17 @@ def of_task(
     return ParallelData(
         {each.language: each for each in rows}, f"{card.name} {split}", (*notes, *record.notes), asdict(record)
     )
+
+
+def _any(there: Sequence[str], wanted: Sequence[str] | None) -> bool:
+    """Whether there is another language than English, of those wanted."""
+    return any(not is_english(code) and (wanted is None or code in wanted) for code in there)
+
+
+def check_parallel(card: TaskCard) -> None:
+    """Raise UserError for a task whose rows are no translations."""
+    if card.name not in PARALLEL_TASKS:
+        raise UserError(f"--parallel-task {card.name}: its rows are no translations; name {_or(PARALLEL_TASKS)}")
 
 
 def _or(names: Sequence[str]) -> str:

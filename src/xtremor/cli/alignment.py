@@ -52,7 +52,7 @@ class ParallelOptions:
         Raises:
             UserError: nothing or too much is named, or as `alignment.rows`.
         """
-        from xtremor.alignment.rows import of_files, of_task
+        from xtremor.alignment.rows import check_parallel, of_files, of_task
         from xtremor.sources import open_source
         from xtremor.tasks.cards import card
 
@@ -70,6 +70,7 @@ class ParallelOptions:
             raise UserError("--english goes with --pairs; a task has its English rows itself")
         assert self.parallel_task is not None
         known = card(self.parallel_task)
+        check_parallel(known)
         source = open_source(known, self.parallel_data or data)
         return of_task(known, source, self.parallel_split, languages, scored)
 

@@ -104,11 +104,25 @@ COMMANDS = {
         `xtremor trim xlm-r-base --languages sw,yo --data DIR --task panx,tatoeba --half --output small`
         """,
     ),
+    "realign": (
+        "xtremor.cli.realign:realign",
+        """Fine-tune an encoder on translations, before any task: the rival of robust training.
+
+        Vectors of sentences, or of linked words (--words), are brought near those of their English originals, and
+        English is held where it was (Cao et al. 2020). Writes a run folder whose encoder any task can start from. It
+        uses text of the target languages, and every record that builds on it says so.
+
+        For example: `xtremor realign --encoder xlm-r-base --parallel-task tatoeba --data DIR --languages sw,tr
+        --align-rows 1000 --output runs/realigned`, then
+        `xtremor train --task xnli --data DIR --encoder runs/realigned --output runs/xnli`
+        """,
+    ),
     "evaluate": (
         "xtremor.cli.evaluate:evaluate",
         """Score a trained run in every language of its task.
 
-        Writes RUN/predictions.parquet (one row an item, with logits) and RUN/scores.json.
+        Writes RUN/predictions.parquet (one row an item, with logits) and RUN/scores.json. With --align the hidden
+        states of other languages are turned into English first, by a map fitted on translations (Procrustes).
 
         For example: `xtremor evaluate runs/pgd --languages sw,tr --limit 500`
         """,
