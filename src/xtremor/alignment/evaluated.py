@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xtremor.alignment.procrustes import KINDS, Mapping, chosen_rows, fit, residual
-from xtremor.alignment.rival import fairness, is_unfair, used
+from xtremor.alignment.records import record_of
 from xtremor.alignment.rows import ParallelData, overlapping, scored_texts, without_rows
 from xtremor.analysis.parallel import ParallelRows
 from xtremor.console import Progress, say
@@ -222,7 +222,7 @@ def align_vectors(
             near = overlapping(rows, english | scored_texts(source, split, [code], settings))
             mappings[code], facts[code] = _fitted(alignment, rows, near, embedder, memory)
             progress.advance(1, code)
-    return Aligned(mappings, _record(alignment, embedder.embedding, facts, lacking, encoder))
+    return Aligned(mappings, record_of(alignment, embedder.embedding, facts, lacking, encoder))
 
 
 def _fitted(
@@ -275,42 +275,3 @@ def as_query(example: TextExample) -> RetrievalExample:
     first, second = (*example.texts, "")[:2]
     where = (example.task, example.file, example.row, example.cluster, example.language)
     return RetrievalExample(*where, str(example.row), first, second, None)
-
-
-def _record(
-    alignment: Alignment, embedding: Embedding, facts: dict[str, dict[str, Any]], lacking: Sequence[str], encoder: str
-) -> dict[str, Any]:
-    return {
-        "kind": alignment.kind,
-        "centred": alignment.kind != "procrustes",
-        "site": "last hidden states of every token" if embedding.layer is None else f"layer {embedding.layer}",
-        "pooling": embedding.pooling,
-        "rows_asked": alignment.rows,
-        "seed": alignment.seed,
-        "parallel_text": alignment.data.name,
-        "rows_sha256": alignment.data.digest,
-        "languages": facts,
-        "left_as_they_are": list(lacking),
-        "fairness": fairness(encoder),
-        "notes": list(alignment.data.notes),
-        "data": alignment.data.record,
-    }
-
-
-def enter(record: dict[str, Any], aligned: Aligned, alignment: Alignment, encoder: str) -> dict[str, Any]:
-    """``run.json`` of scores that are kept apart, with what alignment makes of the arm."""
-    languages = {code: cell["rows"] for code, cell in aligned.record["languages"].items()}
-    training = {
-        **(record.get("training") or {}),
-        # Of the arm, so that maps of other rows do not pass for the same.
-        "alignment": {
-            **{key: aligned.record[key] for key in ("kind", "pooling", "rows_asked", "seed", "parallel_text")},
-            "sha256": alignment.data.digest,
-            "languages": languages,
-        },
-    }
-    warnings = [*record.get("warnings", ()), used(list(languages), alignment.data.name)]
-    if is_unfair(encoder):
-        warnings.append(fairness(encoder))
-    arm = f"{record['arm']}-{alignment.label}"
-    return {**record, "arm": arm, "training": training, "warnings": warnings, "alignment": aligned.record}

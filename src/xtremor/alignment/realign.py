@@ -1,4 +1,4 @@
-"""`xtremor realign`: fine-tuning an encoder on translations before any task, a stage of its own by the ordinary loop."""
+"""`xtremor realign`: fine-tuning an encoder on translations before any task, a stage of its own, by the usual loop."""
 
 from __future__ import annotations
 

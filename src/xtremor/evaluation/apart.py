@@ -58,7 +58,7 @@ def record_apart(
     }
     if aligned is None or alignment is None:
         return found
-    from xtremor.alignment.evaluated import enter
+    from xtremor.alignment.records import enter
 
     return enter(found, aligned, alignment, root_of(record))
 
