@@ -29,6 +29,7 @@ from xtremor.training.sources import recorded_sources
 RESULT = "expected.json"
 # With fewer items an interval says little, and clusters are few.
 FEW_ITEMS = 30
+FEW_DEV = 100
 INTERVALS = (
     "of estimates from confidence: other items of English dev and of the language, not whether confidence means the "
     "same there; of lines and of the mean of other languages: another language like them"
@@ -314,6 +315,8 @@ def _about(
     few = [code for code, each in rows.languages.items() if len(each) < FEW_ITEMS]
     if few:
         notes.append(f"fewer than {FEW_ITEMS} rows in {', '.join(few)}: their intervals are too narrow")
+    if len(rows.dev) < FEW_DEV:
+        notes.append(f"English dev has {len(rows.dev)} rows: a threshold chosen on so few is hardly one")
     if len(rows.languages) <= FEWEST:
         notes.append("few languages: lines through them, and their mean, say little or nothing")
     return {

@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from xtremor.cli.options import CONFIG, DATA_HELP, ConfigOptions, ScoringOptions, check_threads, open_recorded
+from xtremor.cli.options import CONFIG, DATA_HELP, ConfigOptions, ScoringOptions, check_threads
 from xtremor.cli.tables import print_table
 from xtremor.console import say
 from xtremor.errors import UserError
-
-if TYPE_CHECKING:
-    from xtremor.analysis.expect import Rows
-    from xtremor.sources.base import Source
-    from xtremor.tasks.base import TaskCard
 
 TEXT = Group("Text without labels", sort_key=3)
 ESTIMATES = Group("Estimates", sort_key=4)
@@ -39,6 +34,12 @@ def expect(
     output: Annotated[Path, Parameter(alias="-o", help="Folder to write.")],
     task: Annotated[str | None, Parameter(help="Another task of the same kind (default: the run's).")] = None,
     data: Annotated[Path | None, Parameter(help=DATA_HELP)] = None,
+    dev: Annotated[
+        Path | None,
+        Parameter(
+            help="Of your own task: the English dev file, or the training file that dev rows were set aside from."
+        ),
+    ] = None,
     unlabelled: Annotated[
         str | None,
         Parameter(
@@ -70,10 +71,14 @@ def expect(
     config: ConfigOptions = CONFIG,
 ) -> None:
     """Estimate a run's accuracy in languages without labels, and check the estimates where there are some."""
+    from dataclasses import replace
+
     from xtremor.analysis.confidence import check_category
     from xtremor.analysis.expect import RESULT, ExpectSettings, displacement_of
     from xtremor.analysis.expect import expect as estimated
+    from xtremor.analysis.expected_rows import gather, open_rows
     from xtremor.evaluation.apart import check_task
+    from xtremor.evaluation.evaluate import EvaluationSettings
     from xtremor.sources.unlabelled import UnlabelledSettings
     from xtremor.training.folder import RunFolder
     from xtremor.training.joint import refuse_several
@@ -85,67 +90,22 @@ def expect(
         raise UserError("--unlabelled-text is about files; name them with --unlabelled, or leave it out")
     record = RunFolder(run).read_record()
     refuse_several(record, run)
-    card, source = open_recorded(record, data, dict.fromkeys(("text", "text_pair", "label", "choices")), False, task)
+    settings = ExpectSettings(replicates, seed, level, scale_temperature, record["training"]["max_length"])
+    figures, facts = (None, None) if displacement is None else displacement_of(displacement, run, layer)
+    card, source = open_rows(record, data, task, dev)
     check_task(run, record, card, output)
     check_category(card)
-    source = _lenient(card, source, data)
-    settings = ExpectSettings(replicates, seed, level, scale_temperature, record["training"]["max_length"])
     text = None
     if unlabelled is not None:
         text = UnlabelledSettings(1, unlabelled, text=unlabelled_text, text_pair=unlabelled_text_pair)
-    rows = _rows(card, source, scoring, text, record.get("texts"))
-    if displacement is not None:
-        from dataclasses import replace
-
-        figures, facts = displacement_of(displacement, run, layer)
-        rows = replace(rows, displacement=figures, displaced=facts)
+    scored = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit)
+    rows = replace(gather(card, source, scored, text, record.get("texts")), displacement=figures, displaced=facts)
     result = estimated(run, source, card, rows, settings, output, threads)
     if json_:
         print(json.dumps(result, ensure_ascii=False, indent=2))
     else:
         _print(result)
     say(f"written: {output / RESULT}")
-
-
-def _lenient(card: TaskCard, source: Source, data: Path | None) -> Source:
-    """A source of official files that takes rows without labels, as the official download leaves test files."""
-    from xtremor.sources import HUB, open_source
-
-    if card.source != "official" or data is None or (data == HUB and not data.exists()):
-        return source
-    return open_source(card, data, unlabelled=True)
-
-
-def _rows(card: TaskCard, source: Source, scoring: ScoringOptions, text: Any, texts: int | None) -> Rows:
-    """English dev, the languages of the task, and text without labels."""
-    from collections import defaultdict
-
-    from xtremor.analysis.expect import Rows
-    from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
-    from xtremor.sources.own import OwnSource
-    from xtremor.sources.unlabelled import UNDETERMINED, read_unlabelled
-    from xtremor.training.learning import has_english_dev
-
-    if not has_english_dev(source):
-        raise UserError(f"{card.name} has no English dev rows, on which thresholds are chosen; add its dev file")
-    wanted = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit)
-    split = scoring.split or card.splits[0]
-    found: dict[str, list[Any]] = {}
-    alone = text is not None and isinstance(source, OwnSource) and not source.languages(split)
-    if not alone:
-        split, found = read_examples(card, source, wanted)
-    notes = []
-    if text is not None:
-        grouped: dict[str, list[Any]] = defaultdict(list)
-        for each in read_unlabelled(text, card, source, texts).examples:
-            grouped[each.language].append(each)
-        if UNDETERMINED in grouped:
-            notes.append("text of a language that its file's name does not state is called und")
-        for code, each_rows in grouped.items():
-            if scoring.languages is None or code in (scoring.codes() or ()) or code not in found:
-                name = f"{code} (unlabelled)" if code in found else code
-                found[name] = each_rows[: scoring.limit]
-    return Rows(source.examples("dev", "en"), found, split, notes=(*notes, *card.notes))
 
 
 def _print(result: dict[str, Any]) -> None:
