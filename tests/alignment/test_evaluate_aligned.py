@@ -10,7 +10,7 @@ import pytest
 import torch
 from helpers.commands import call, read_json, train_command
 from helpers.retrieval import write_lareqa, write_tatoeba
-from helpers.tiny import KINDS, WIDTH, make_model, make_tokenizer, write_panx, write_xnli
+from helpers.tiny import KINDS, MORE_KINDS, WIDTH, make_model, make_tokenizer, write_panx, write_xnli
 
 from xtremor.alignment.evaluated import Aligned, _last_module
 from xtremor.alignment.procrustes import Mapping
@@ -73,6 +73,22 @@ def test_the_head_reads_what_the_map_makes(kind: str, packing: bool) -> None:
     assert torch.allclose(found[real], expected[real], atol=1e-5)
     assert not torch.allclose(found[real], plain[real], atol=1e-3)
     assert torch.equal(other, plain) and torch.equal(after, plain)
+
+
+@pytest.mark.parametrize("kind", [*MORE_KINDS, "mt5", "roberta"])
+def test_the_last_hidden_states_are_found(kind: str) -> None:
+    """In architectures whose layers are followed by a norm, or stand in several lists."""
+    model = make_model("AutoModelForTokenClassification", kind, num_labels=3).eval()
+    matrix = np.linalg.qr(np.random.default_rng(0).normal(size=(WIDTH, WIDTH)))[0]
+    made = Aligned({"sw": moved(matrix)}, {}, _last_module(model, make_tokenizer(pairs=False)))
+    ids = torch.tensor([[2, 9, 12, 30, 3]])
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    with torch.no_grad():
+        hidden, logits = model.base_model(**inputs).last_hidden_state, model(**inputs).logits
+        with made.over(model, "sw"):
+            found, other = model.base_model(**inputs).last_hidden_state, model(**inputs).logits
+    assert torch.allclose(found, hidden @ torch.from_numpy(matrix).float(), atol=1e-5)
+    assert not torch.allclose(logits, other, atol=1e-3)
 
 
 @pytest.mark.parametrize("category", ["classification", "choice", "tagging", "spans"])
@@ -200,6 +216,39 @@ def test_retrieval_moves_pooled_vectors(tiny_encoder: Path, tmp_path: Path) -> N
     )
     one, two = (pl.read_parquet(tmp_path / name / "predictions.parquet") for name in ("plain", "out"))
     assert one["predicted"].equals(two["predicted"])
+
+
+def test_a_frozen_encoder_is_turned_too(tiny_encoder: Path, tmp_path: Path, capsys: Captured) -> None:
+    """The translations are the English texts through a permutation of vectors that a rotation undoes: all are found."""
+    write_tatoeba(tmp_path, rows=40)
+    pairs(tmp_path, "de", 30)
+    base = ["baseline", "--task", "tatoeba", "--data", str(tmp_path), "--encoder", str(tiny_encoder), "--threads", "1"]
+    base += ["--max-length", "64", "--languages", "de,jv"]
+    assert call([*base, "--output", str(tmp_path / "plain")]) == 0
+    more = ("--align", "procrustes", "--pairs", str(tmp_path / "de.tsv"))
+    assert call([*base, "--output", str(tmp_path / "out"), *more]) == 0
+    one, two = (read_json(tmp_path / name / "scores.json") for name in ("plain", "out"))
+    assert one["languages"]["jv"] == two["languages"]["jv"] and two["alignment"]["left_as_they_are"] == ["jv"]
+    assert two["arm"] == f"{one['arm']}-procrustes-own-pairs" and "layer" in two["alignment"]["site"]
+    # Rows of Tatoeba itself are candidates, if not queries.
+    capsys.readouterr()
+    more = ("--align", "procrustes", "--parallel-task", "tatoeba", "--limit", "5")
+    assert call([*base, "--output", str(tmp_path / "same"), *more]) == 2
+    assert "hold a text that is scored" in " ".join(capsys.readouterr().err.split())
+    assert call([*base[:2], "xnli", *base[3:], "--output", str(tmp_path / "c"), *more]) == 2
+
+
+def test_a_report_shows_it_beside_the_plain_run(run: Path, tiny_data: Path, tmp_path: Path) -> None:
+    pairs(tmp_path)
+    languages = ("--languages", "en,sw,de")
+    plain = ["evaluate", str(run), "--data", str(tiny_data), "--output", str(tmp_path / "runs" / "a"), "--threads", "1"]
+    assert call([*plain, *languages]) == 0
+    more = ("procrustes", "--pairs", str(tmp_path / "sw.tsv"), *languages)
+    assert call(aligned(run, tiny_data, tmp_path / "runs" / "b", *more)) == 0
+    assert call(["report", str(tmp_path / "runs"), "--output", str(tmp_path / "page")]) == 0
+    page = " ".join((tmp_path / "page" / "index.html").read_text(encoding="utf-8").split())
+    assert "plain-procrustes-own-pairs" in page and "parallel text of sw (own pairs) was used" in page
+    assert page.count("training.alignment") == 1 and "procrustes (cls) on all rows of sw from own pairs" in page
 
 
 def test_whether_it_is_a_fair_rival() -> None:

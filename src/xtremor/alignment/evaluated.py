@@ -159,7 +159,7 @@ def align_model(
     if alignment.pooling is not None and not retrieval:
         embedding = Embedding(alignment.pooling)
     if alignment.pooling is not None and retrieval:
-        raise UserError("--align-pooling: in retrieval vectors are pooled as the run was trained; leave it out")
+        raise UserError("--align-pooling: in retrieval vectors are pooled as they are ranked; leave it out")
     base = model if retrieval else model.base_model
     device = next(model.parameters()).device
     embedder = Embedder(base, tokenizer, device, replace(embedding), settings.max_length)

@@ -91,6 +91,8 @@ def baseline(
     task: TaskOptions = DEFAULTS[0],
     scoring: ScoringOptions = DEFAULTS[1],
     vectors: PoolingOptions = DEFAULTS[2],
+    alignment: AlignmentOptions = ROTATION[0],
+    parallel: ParallelOptions = ROTATION[1],
 ) -> None:
     """Score the frozen encoder: by the nearest English centroid of a class, or in retrieval by ranking candidates."""
     from xtremor.evaluation.centroid import run_baseline
@@ -102,13 +104,16 @@ def baseline(
     length = card.defaults.max_length if max_length is None else max_length
     rows = card.defaults.train_rows if train_rows is None else train_rows
     settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
+    rotation = alignment.settings(parallel, card, source, (scoring.split, scoring.codes()), task.data, output)
+    if rotation is not None and card.category != "retrieval":
+        raise UserError(f"--align: centroids of {card.name} are of the encoder as it is; train a run and evaluate that")
     if card.category == "retrieval":
         from xtremor.evaluation.frozen import FrozenOptions, run_frozen
 
         if train_rows is not None:
             raise UserError(f"--train-rows is about centroids of classes, and {card.name} is retrieval; leave it out")
         options = FrozenOptions(layer, vectors.pooling, vectors.prefix_query, vectors.prefix_passage)
-        _print(run_frozen(encoder, card, source, output, options, settings, threads), json_)
+        _print(run_frozen(encoder, card, source, output, options, settings, threads, rotation), json_)
         return
     _print(run_baseline(encoder, card, source, output, rows, settings, threads), json_)
 
