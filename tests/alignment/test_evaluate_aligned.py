@@ -15,6 +15,7 @@ from helpers.tiny import KINDS, MORE_KINDS, WIDTH, make_model, make_tokenizer, w
 from xtremor.alignment.evaluated import Aligned, _last_module
 from xtremor.alignment.procrustes import Mapping
 from xtremor.alignment.rival import fairness
+from xtremor.encoders.cards import CARDS
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 Captured = pytest.CaptureFixture[str]
@@ -255,6 +256,10 @@ def test_whether_it_is_a_fair_rival() -> None:
     assert "no fair rival" in fairness("starter") and "no fair rival" in fairness("intfloat/multilingual-e5-base")
     assert "is a fair rival" in fairness("mbert") and "is a fair rival" in fairness("xlm-r-large")
     assert "not known" in fairness("some/encoder")
+    for card in CARDS:
+        # What a card says of translations, and whether it counts as such, do not part.
+        told = "translation pairs" in card.exposure and "no translation pairs" not in card.exposure
+        assert (card.translations is True) == told, card.name
 
 
 BAD = {

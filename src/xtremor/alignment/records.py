@@ -18,6 +18,7 @@ def record_of(
     """What scores.json and run.json say of maps: ``facts`` of every language, and those left as they are."""
     return {
         "kind": alignment.kind,
+        "label": alignment.label,
         "centred": alignment.kind != "procrustes",
         "site": "last hidden states of every token" if embedding.layer is None else f"layer {embedding.layer}",
         "pooling": embedding.pooling,
@@ -33,20 +34,27 @@ def record_of(
     }
 
 
-def enter(record: dict[str, Any], aligned: Aligned, alignment: Alignment, encoder: str) -> dict[str, Any]:
-    """``run.json`` of scores that are kept apart, with what alignment makes of the arm."""
-    languages = {code: cell["rows"] for code, cell in aligned.record["languages"].items()}
+def enter(record: dict[str, Any], aligned: Aligned, encoder: str) -> dict[str, Any]:
+    """``run.json`` of scores that are kept apart, with what alignment makes of the arm.
+
+    Args:
+        record: of the run.
+        aligned: the maps.
+        encoder: name of the pretrained encoder that the run goes back to.
+    """
+    told = aligned.record
+    languages = {code: cell["rows"] for code, cell in told["languages"].items()}
     training = {
         **(record.get("training") or {}),
         # Of the arm, so that maps of other rows do not pass for the same.
         "alignment": {
-            **{key: aligned.record[key] for key in ("kind", "pooling", "rows_asked", "seed", "parallel_text")},
-            "sha256": alignment.data.digest,
+            **{key: told[key] for key in ("kind", "pooling", "rows_asked", "seed", "parallel_text")},
+            "sha256": told["rows_sha256"],
             "languages": languages,
         },
     }
-    warnings = [*record.get("warnings", ()), used(list(languages), alignment.data.name)]
+    warnings = [*record.get("warnings", ()), used(list(languages), told["parallel_text"])]
     if is_unfair(encoder):
         warnings.append(fairness(encoder))
-    arm = f"{record['arm']}-{alignment.label}"
-    return {**record, "arm": arm, "training": training, "warnings": warnings, "alignment": aligned.record}
+    arm = f"{record['arm']}-{told['label']}"
+    return {**record, "arm": arm, "training": training, "warnings": warnings, "alignment": told}

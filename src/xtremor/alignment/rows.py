@@ -49,7 +49,7 @@ def of_files(pairs: str, english: Path | None, languages: Sequence[str] | None) 
     found = {each.language: each for each in from_files(pairs, english)}
     if languages is not None:
         lacking = [code for code in languages if code not in found and not is_english(code)]
-        if len(lacking) == len([code for code in languages if not is_english(code)]):
+        if lacking and len(lacking) == len([code for code in languages if not is_english(code)]):
             raise UserError(f"--pairs names no file of {', '.join(lacking)}; it has {', '.join(found)}")
         found = {code: rows for code, rows in found.items() if code in languages}
     return ParallelData(found, "own pairs")

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xtremor.encoders.fingerprint import folder_fingerprint
 from xtremor.errors import UserError
 from xtremor.tasks.base import TaskCard
 from xtremor.training.folder import FORMAT, RunFolder
-from xtremor.training.lineage import root_name
-
-if TYPE_CHECKING:
-    from xtremor.alignment.evaluated import Aligned, Alignment
 
 
 def check_task(run: Path, record: dict[str, Any], card: TaskCard, output: Path | None) -> None:
@@ -28,41 +24,22 @@ def check_task(run: Path, record: dict[str, Any], card: TaskCard, output: Path |
         )
 
 
-def identity_apart(
-    folder: RunFolder, card: TaskCard, selection: dict[str, Any], alignment: Alignment | None = None
-) -> dict[str, Any]:
-    """What the scores are of: the model by its weights, the task, what of it is scored, and what moved its states."""
-    found = {"format": FORMAT, "model": folder_fingerprint(folder.model), "task": card.name, "selection": selection}
-    return found if alignment is None else {**found, "alignment": alignment.identity()}
+def identity_apart(folder: RunFolder, card: TaskCard, selection: dict[str, Any]) -> dict[str, Any]:
+    """What the scores are of: the model by its weights, the task, and what of it is scored."""
+    return {"format": FORMAT, "model": folder_fingerprint(folder.model), "task": card.name, "selection": selection}
 
 
-def record_apart(
-    run: Path,
-    record: dict[str, Any],
-    card: TaskCard,
-    aligned: Aligned | None = None,
-    alignment: Alignment | None = None,
-) -> dict[str, Any]:
+def record_apart(run: Path, record: dict[str, Any], card: TaskCard) -> dict[str, Any]:
     """``run.json`` for scores that are kept apart: the run's own, with the task that is scored.
 
     ``scored_from`` says which run it was and what it was trained on. There is no model beside it, and the English dev
-    of another task says nothing about this one. Where its states were moved, it is another arm.
+    of another task says nothing about this one.
     """
     other = card.name != record["task"]
     apart = {key: value for key, value in record.items() if key != "tokenizer"}
-    found = {
+    return {
         **apart,
         "task": card.name,
         "english_dev": None if other else record["english_dev"],
         "scored_from": {"run": run.resolve().name, "task": record["task"]},
     }
-    if aligned is None or alignment is None:
-        return found
-    from xtremor.alignment.records import enter
-
-    return enter(found, aligned, alignment, root_of(record))
-
-
-def root_of(record: dict[str, Any]) -> str:
-    """Name of the pretrained encoder that a run goes back to, from run.json."""
-    return root_name(record, record["training"]["encoder"])

@@ -13,7 +13,7 @@ from xtremor import computing, machine
 from xtremor.alignment.rows import parallel_text_seen
 from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
-from xtremor.evaluation.apart import check_task, identity_apart, record_apart, root_of
+from xtremor.evaluation.apart import check_task, identity_apart, record_apart
 from xtremor.evaluation.loaded import check_model, load_run
 from xtremor.languages import is_english
 from xtremor.scoring.parts import Parts, parts
@@ -24,6 +24,7 @@ from xtremor.tasks.base import TaskCard
 from xtremor.tasks.category import category
 from xtremor.tasks.embedding import Embedding
 from xtremor.training.folder import RunFolder, read_json, write_json
+from xtremor.training.lineage import root_name
 from xtremor.training.sources import recorded_sources
 from xtremor.training.token_cache import keeping_tokens
 
@@ -316,7 +317,8 @@ def evaluate_run(
     check_task(run, record, card, output)
     settings = replace(settings, embedding=Embedding.recorded(record["training"]) or settings.embedding)
     target = folder if output is None else RunFolder(output)
-    claimed = {} if output is None else identity_apart(folder, card, selection(settings, source), alignment)
+    claimed = {} if output is None else identity_apart(folder, card, selection(settings, source))
+    claimed |= {} if alignment is None else {"alignment": alignment.identity()}
     if output is not None:
         target.check(claimed)
         if evaluated(target, settings, source):
@@ -325,17 +327,20 @@ def evaluate_run(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer, labels = load_run(run, card, source, device)
     started = time.monotonic()
-    aligned = None
+    aligned, root = None, root_name(record, record["training"]["encoder"])
     if alignment is not None:
         from xtremor.alignment.evaluated import align_model
 
-        aligned = align_model(alignment, model, tokenizer, card, source, settings, root_of(record))
+        aligned = align_model(alignment, model, tokenizer, card, source, settings, root)
     with parts() as found:
         split = evaluate(model, tokenizer, labels, card, source, settings, device, found, aligned)
         seconds = time.monotonic() - started
         if output is not None:
-            apart = record_apart(run, record, card, aligned, alignment)
-            facts = None if aligned is None else {"alignment": aligned.record}
+            apart, facts = record_apart(run, record, card), None
+            if aligned is not None:
+                from xtremor.alignment.records import enter
+
+                apart, facts = enter(apart, aligned, root), {"alignment": aligned.record}
             return write_untrained(target, claimed, found, split, settings, card, apart, seconds, source, labels, facts)
         scores = write_evaluation(folder, found, split, settings, card, record, seconds, source, labels)
     say(summary(scores))

@@ -163,10 +163,10 @@ def run_frozen(
     training = {"max_length": settings.max_length, **vars(embedder.embedding), "layer_chosen_by": chosen_by}
     arm = f"frozen, layer {embedder.embedding.layer}, {embedder.embedding.pooling}"
     record = {**frozen_record(card, arm, "frozen", report, training, source, device), "category": card.category}
-    if aligned is not None and alignment is not None:
+    if aligned is not None:
         from xtremor.alignment.records import enter
 
-        record = enter(record, aligned, alignment, found.base)
+        record = enter(record, aligned, found.base)
     seconds = time.monotonic() - started
     return write_untrained(folder, identity, table, split, settings, card, record, seconds, source, (), facts)
 
