@@ -68,9 +68,11 @@ def _set_aside(task: OwnTask, train: Path) -> list[Any]:
             f"--dev {train} is the file that the run was trained on; name its English dev file ({task.dev.file})"
         )
     columns = task.columns
-    named = (None, None, None) if columns is None else (columns.text, columns.text_pair, columns.label)
-    choices = None if columns is None or not columns.choices else columns.choices
-    rows = read_training(task.name, train, *named, choices=choices).dev
+    if columns is None:
+        rows = read_training(task.name, train).dev
+    else:
+        named = (columns.text, columns.text_pair, columns.label)
+        rows = read_training(task.name, train, *named, None, columns.choices or None).dev
     if not rows:
         raise UserError(f"--dev {train}: no row of it was set aside; name a file of English rows with labels")
     return rows
