@@ -45,7 +45,7 @@ def test_repeated_ids_and_questions_without_answers(tmp_path: Path) -> None:
         ("7", 0, (Answer("Africa", 14),)), ("7", 1, ()),
     ]  # fmt: skip
     assert found.examples[0].cluster == found.examples[1].cluster
-    assert found.sentence.endswith("2 questions about 1 paragraphs, none dropped")
+    assert found.sentence.endswith("2 questions about 1 paragraph, none dropped")
     assert found.notes[0].startswith("1 of 2 questions of q.json have no answer: the model")
     assert found.task.labels == () and found.task.card().metric == "squad"
 
