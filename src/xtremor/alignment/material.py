@@ -12,6 +12,7 @@ from xtremor.alignment.words import Links, kept_of, place_words, points_of, subw
 from xtremor.console import say
 from xtremor.errors import UserError
 from xtremor.tasks.embedding import POOLINGS
+from xtremor.wording import number_of
 
 if TYPE_CHECKING:
     from xtremor.alignment.objective import PairFeatures
@@ -77,7 +78,7 @@ def sentences(
             raise UserError(f"--words: no row in {code} has a link; each line holds those of a row, such as 0-0 1-2")
         bare = [number for number in range(len(rows)) if number not in set(linked)]
         if bare:
-            say(f"{code}: {len(bare):,} rows without a link of words are left out")
+            say(f"{code}: left out: {number_of(len(bare), 'rows')} without a link of words")
         taken = chosen_rows(len(rows), how.rows, how.seed, bare)
         one, two = ([side[at].texts[0] for at in taken] for side in (rows.english, rows.other))
         found[code] = Sentences(one, two, [links[code][at] for at in taken])

@@ -21,6 +21,7 @@ from xtremor.errors import UserError
 from xtremor.tasks.base import Defaults, TaskCard
 from xtremor.tasks.category import Category
 from xtremor.training import checkpoint
+from xtremor.training.batches import Epochs
 from xtremor.training.config import TrainSettings
 from xtremor.training.folder import FORMAT, RunFolder, write_json
 from xtremor.training.joint import ALIGNED
@@ -205,6 +206,12 @@ class Stage:
         pairs = len(self.features.lengths)
         return Prepared(CARD, cast(Category, objective), (), self.tokenizer, self.features, pairs, None)
 
+    def _anchor_tokens(self) -> int:
+        """Tokens of English texts that the encoder as it was passes in the whole schedule, which no hook counts."""
+        order = Epochs(self.features.lengths, self.settings.batch_size, self.settings.seed, self.settings.epochs)
+        english = self.features.rows.lengths[0::2]
+        return sum(int(english[units].sum()) for units in order.batches())
+
     def _enter(self, record: dict[str, Any], units: int, before: dict[str, float], after: dict[str, float]) -> None:
         """What the record owes to parallel text."""
         encoder = root_name(record, self.settings.encoder)
@@ -222,6 +229,7 @@ class Stage:
             **shared,
             "languages": self.counts,
             "aligned_vectors": int(self.features.weights.sum()),
+            "anchor_tokens": self._anchor_tokens(),
             "squared_distance": {"units": units, "before": before, "after": after},
             "fairness": fairness(encoder),
             "notes": list(self.data.notes),

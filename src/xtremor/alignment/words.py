@@ -15,6 +15,7 @@ from xtremor.errors import UserError
 from xtremor.sources.own.language_files import canonical
 from xtremor.sources.text import TextFile
 from xtremor.tasks.tagging import Subwords
+from xtremor.wording import number_of
 
 Links = Sequence[tuple[int, int]]
 _LINK = re.compile(r"(\d+)[-p](\d+)")
@@ -66,8 +67,8 @@ def _links(path: Path, rows: ParallelRows) -> Iterator[Links]:
     lines = list(TextFile(path).lines())
     if len(lines) != len(rows):
         raise UserError(
-            f"{path} has {len(lines):,} lines and the {rows.language} file {len(rows):,} rows; a line of links belongs "
-            "to a row, and an empty line to one without"
+            f"{path} has {number_of(len(lines), 'lines')} and the {rows.language} file {len(rows):,} rows; a line of "
+            "links belongs to a row, and an empty line to one without"
         )
     for (number, line), one, two in zip(lines, rows.english, rows.other, strict=True):
         found = []
@@ -80,8 +81,8 @@ def _links(path: Path, rows: ParallelRows) -> Iterator[Links]:
             for place, size, side in zip(pair, sizes, ("English text", "translation"), strict=True):
                 if place >= size:
                     raise UserError(
-                        f"{path}, line {number}: {word} names word {place} of the {side}, which has {size} words (from "
-                        "0; the English word comes first in a link)"
+                        f"{path}, line {number}: {word} names word {place} of the {side}, which has "
+                        f"{number_of(size, 'words')} (from 0; the English word comes first in a link)"
                     )
             found.append(pair)
         yield found
