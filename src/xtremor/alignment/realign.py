@@ -42,7 +42,7 @@ READ = frozenset(
         "packing", "gradient_checkpointing", "batch_tokens",
     }
 )  # fmt: skip
-# Cao et al. pass once over the sentences, with this rate and this batch.
+# One pass over the sentences and this rate are those of Cao et al.'s released code.
 CARD = TaskCard(
     name=TASK,
     title="sentences of other languages beside their English originals",
