@@ -68,6 +68,7 @@ def test_against_scores_and_by_hand(run: Path, tiny_data: Path, tmp_path: Path, 
         checks["atc-confidence"]["mae"] == pytest.approx(np.mean(errors)) and checks["english-dev"]["coverage"] is None
     )
     assert checks["displacement-line"]["languages"] == 0 and checks["atc-line"]["languages"] == 5
+    assert found["english_dev"]["largest_class"] == pytest.approx(100 / 3)
     assert found["not_checked"] == ["en"] and found["temperature"] == 1
     assert "mean absolute error" in table and len(table.splitlines()) > 12
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "expected.json"]
@@ -156,6 +157,8 @@ def test_multiple_choice_and_a_run_of_ones_own(tiny_encoder: Path, tmp_path: Pat
     found = read_json(tmp_path / "own-out" / "expected.json")
     assert found["languages"].keys() == {"sw", "und"} and all(not each["languages"] for each in found["checks"])
     assert any("is called und" in note for note in found["notes"])
+    # A model that answers at chance is not believed.
+    assert any("that hardly learned" in note for note in found["notes"])
 
 
 def test_official_files_without_labels_are_text(run: Path, tiny_data: Path, tmp_path: Path) -> None:

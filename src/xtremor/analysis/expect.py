@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from xtremor import computing, machine
 from xtremor.analysis.atc import ESTIMATORS, Items, expected, fit_temperature
 from xtremor.analysis.confidence import QUANTITIES, Answers, answers, check_category
@@ -24,6 +26,7 @@ from xtremor.sources.base import Source
 from xtremor.stats.bootstrap import LEVEL, REPLICATES
 from xtremor.tasks.base import TaskCard
 from xtremor.training.folder import FORMAT, RunFolder, read_json, write_json
+from xtremor.training.learning import HARDLY_LEARNING
 from xtremor.training.sources import recorded_sources
 
 RESULT = "expected.json"
@@ -177,6 +180,7 @@ def expect(
             raise
         result = estimate(dev, others, card, settings, rows.displacement, recorded_sources(record))
         result |= _about(run, record, card, rows, settings, source)
+        result["notes"] += _doubts(result["english_dev"])
         write_json(output / RESULT, result)
         shutil.rmtree(output / "cells")
     finally:
@@ -246,7 +250,8 @@ def estimate(
             progress.advance(1, code)
     away = [code for code in others if not is_english(code) and code not in sources]
     truths = ["accuracy"] if card.metric == "accuracy" else ["accuracy", "score"]
-    english = {"accuracy": own.accuracy, "score": dev.score}
+    largest = 100 * float(np.bincount(dev.gold).max()) / len(dev.gold)
+    english = {"accuracy": own.accuracy, "score": dev.score, "largest_class": largest}
     checks = []
     for of in truths:
         known = {code: languages[code][of] for code in away if languages[code][of] is not None}
@@ -304,6 +309,17 @@ def _from_languages(
     for name, x in figures.items():
         for code, found in from_others(x, known, codes, level).items():
             languages[code]["estimates"][f"{name} of {of}"] = asdict(found)
+
+
+def _doubts(english: Mapping[str, Any]) -> list[str]:
+    """What suggests that confidence says little, whatever the language."""
+    floor = english["largest_class"]
+    if english["accuracy"] >= floor + HARDLY_LEARNING * (100 - floor):
+        return []
+    return [
+        f"English dev accuracy is {english['accuracy']:.1f} and the largest class alone gives {floor:.1f}: a model "
+        "that hardly learned is hardly surer where it is right, and estimates from confidence say little, ATC the least"
+    ]
 
 
 def _about(
