@@ -9,16 +9,22 @@ import numpy as np
 
 from xtremor.compare.balance import Balanced
 from xtremor.errors import UserError, unknown
-from xtremor.languages import UNKNOWN, lookup
+from xtremor.languages import PAIR, UNKNOWN, lookup
 from xtremor.sources.own.language_files import strata_or_unknown
 
 RESOURCE = "resource"
-SHOWN = (RESOURCE, "joshi_class", "script", "seen by mBERT", "seen by XLM-R", "seen by multilingual-e5")
+# Of ordered pairs of languages: whether both texts are in one.
+SAME = "same language"
+SHOWN = (RESOURCE, "joshi_class", "script", "seen by mBERT", "seen by XLM-R", "seen by multilingual-e5", SAME)
 # Schemes with many values: those with one language each stand together.
 _MANY = ("script", "family")
 SINGLES = "one language each"
 # Of two strata the first minus the second is a contrast of its own.
-GAPS = {RESOURCE: ("low", "other"), **{name: ("no", "yes") for name in SHOWN if name.startswith("seen by")}}
+GAPS = {
+    RESOURCE: ("low", "other"),
+    SAME: ("no", "yes"),
+    **{name: ("no", "yes") for name in SHOWN if name.startswith("seen by")},
+}
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ def strata(scores: Balanced, chosen: Sequence[str] | None = None) -> list[Group]
     Raises:
         UserError: an unknown scheme, or one that does not divide the languages of any task.
     """
-    known = (RESOURCE, *strata_or_unknown("en"))
+    known = (RESOURCE, *strata_or_unknown("en"), *strata_or_unknown(f"en{PAIR}en"))
     for name in chosen or ():
         if name not in known:
             raise unknown("scheme of strata", name, known)
@@ -119,7 +125,7 @@ def _members(scores: Balanced, task: str) -> list[int]:
 def _divide(scores: Balanced, members: Sequence[int], scheme: str) -> dict[str, list[int]]:
     values: dict[str, list[int]] = {}
     for place in members:
-        values.setdefault(_value(scores.tests[place].language, scheme), []).append(place)
+        values.setdefault(value_of(scores.tests[place].language, scheme), []).append(place)
     if set(values) == {UNKNOWN}:
         return {}
     if scheme in _MANY:
@@ -130,7 +136,8 @@ def _divide(scores: Balanced, members: Sequence[int], scheme: str) -> dict[str, 
     return dict(sorted(values.items(), key=lambda each: (each[0] in (SINGLES, UNKNOWN), each[0])))
 
 
-def _value(code: str, scheme: str) -> str:
+def value_of(code: str, scheme: str) -> str:
+    """The stratum of a language in a scheme; ``unknown`` where there is no saying."""
     if scheme != RESOURCE:
         return strata_or_unknown(code).get(scheme, UNKNOWN)
     try:

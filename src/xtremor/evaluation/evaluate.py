@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xtremor import computing, machine
+from xtremor.alignment.rows import parallel_text_seen
 from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.apart import check_task, identity_apart, record_apart
@@ -24,6 +26,7 @@ from xtremor.tasks.base import TaskCard
 from xtremor.tasks.category import category
 from xtremor.tasks.embedding import Embedding
 from xtremor.training.folder import RunFolder, read_json, write_json
+from xtremor.training.lineage import root_name
 from xtremor.training.sources import recorded_sources
 from xtremor.training.token_cache import keeping_tokens
 from xtremor.wording import number_of
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from xtremor.alignment.evaluated import Aligned, Alignment
     from xtremor.evaluation.embedder import Embedder
 
 
@@ -129,16 +133,19 @@ def evaluate(
     settings: EvaluationSettings,
     device: torch.device,
     found: Parts,
+    aligned: Aligned | None = None,
 ) -> str:
     """Predict every row of every language into ``found``; return the split's name.
 
     Languages make one stream, of which no more than `CHUNK` rows and the language that is being read are in memory.
+    Where they are ``aligned``, the rows of each are passed apart, through its own map.
     """
     if card.category == "retrieval":
         from xtremor.evaluation.embedder import Embedder
 
         split, examples = read_examples(card, source, settings)
-        embedder = Embedder(model, tokenizer, device, settings.embedding, settings.max_length)
+        mappings = {} if aligned is None else aligned.mappings
+        embedder = Embedder(model, tokenizer, device, settings.embedding, settings.max_length, mappings)
         with keeping_tokens():
             found.add(rank_examples(embedder, card, source, split, examples)[0])
         return split
@@ -148,17 +155,19 @@ def evaluate(
         Progress(f"scoring {card.name} in {number_of(len(counts), 'languages')}", sum(counts.values())) as progress,
         keeping_tokens(),
     ):
-        for rows in _stream(source, split, counts):
+        for rows in _stream(source, split, counts, apart=aligned is not None):
 
             def advance(share: float, rows: int = len(rows)) -> None:
                 progress.advance(share * rows)
 
-            found.add(kind.predict(model, tokenizer, rows, labels, settings.max_length, device, advance))
+            with nullcontext() if aligned is None else aligned.over(model, rows[0].language):
+                found.add(kind.predict(model, tokenizer, rows, labels, settings.max_length, device, advance))
     return split
 
 
-def _stream(source: Source, split: str, counts: Mapping[str, int]) -> Iterator[list[Any]]:
-    """The first ``counts`` rows of every language, one after the other, in chunks whatever their language."""
+def _stream(source: Source, split: str, counts: Mapping[str, int], apart: bool = False) -> Iterator[list[Any]]:
+    """The first ``counts`` rows of every language, one after the other, in chunks whatever their language, or
+    ``apart`` for each language."""
     waiting: list[Any] = []
     for language, count in counts.items():
         rows = source.examples(split, language)[:count]
@@ -168,6 +177,9 @@ def _stream(source: Source, split: str, counts: Mapping[str, int]) -> Iterator[l
             yield waiting + rows[at:end]
             at, waiting = end, []
         waiting += rows[at:]
+        if apart and waiting:
+            yield waiting
+            waiting = []
     if waiting:
         yield waiting
 
@@ -223,6 +235,9 @@ def write_evaluation(
     text = record.get("unlabelled")
     if text is not None:
         made["unlabelled_text_seen"] = text["languages"]
+    parallel = parallel_text_seen(record)
+    if parallel:
+        made["parallel_text_seen"] = parallel
     # A file of the user's own may be in a language on which we have no facts.
     strata_of = strata_or_unknown if isinstance(source, OwnSource) else None
     sources = [code for code in recorded_sources(record) if not is_english(code)]
@@ -293,6 +308,7 @@ def evaluate_run(
     settings: EvaluationSettings,
     threads: int | None = None,
     output: Path | None = None,
+    alignment: Alignment | None = None,
     rule: Rule = LAST_STEP,
 ) -> dict[str, Any]:
     """Load ``RUN/model`` with transformers, score it, write the results and return the scores.
@@ -304,6 +320,7 @@ def evaluate_run(
         settings: what is scored.
         threads: for the CPU; None leaves torch's choice.
         output: a folder for the results; None is the run folder, and of another rule than the last step one within it.
+        alignment: turn the hidden states of other languages into English first; ``output`` is then needed.
         rule: which weights of the run are scored.
 
     Raises:
@@ -318,11 +335,16 @@ def evaluate_run(
     check_model(folder)
     check_task(run, record, card, output)
     settings = replace(settings, embedding=Embedding.recorded(record["training"]) or settings.embedding)
+    if alignment is not None and rule.name != LAST:
+        raise UserError(
+            f"the checkpoint rule {rule.label} and a rotation of hidden states were never tried together; leave one out"
+        )
     chosen = choose(folder, record, rule)
     if output is None and rule.name != LAST:
         output = folder.path / CHECKPOINTS / rule.label
     target = folder if output is None else RunFolder(output)
     claimed = {} if output is None else identity_apart(folder, card, selection(settings, source), chosen)
+    claimed |= {} if alignment is None else {"alignment": alignment.identity()}
     if output is not None:
         target.check(claimed)
         if evaluated(target, settings, source):
@@ -332,25 +354,33 @@ def evaluate_run(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer, labels = load_run(run, card, source, device)
     started = time.monotonic()
+    aligned, root = None, root_name(record, record["training"]["encoder"])
+    facts: dict[str, Any] = {"checkpoint": chosen.facts()}
+    apart = record if output is None else record_apart(run, record, card, chosen)
+    if alignment is not None:
+        from xtremor.alignment.evaluated import align_model
+        from xtremor.alignment.records import enter
+
+        aligned = align_model(alignment, model, tokenizer, card, source, settings, root)
+        apart, facts = enter(apart, aligned, root), {**facts, "alignment": aligned.record}
 
     def score(into: Parts) -> str:
-        return evaluate(model, tokenizer, labels, card, source, settings, device, into)
+        return evaluate(model, tokenizer, labels, card, source, settings, device, into, aligned)
 
-    facts = chosen.facts()
-    apart = record if output is None else record_apart(run, record, card, chosen)
     try:
         with parts() as found:
             if rule.upper_bound:
                 # Now, because snapshots that have been scored are kept there.
                 target.claim(claimed)
-                split, facts["by_language"] = score_oracle(chosen, model, card, target.path, found, score)
+                split, best = score_oracle(chosen, model, card, target.path, found, score)
+                facts["checkpoint"]["by_language"] = best
             else:
                 if chosen.updates:
                     chosen.snapshots.put(chosen.updates, model)
                 split = score(found)
                 if output is not None:
                     target.claim(claimed)
-            rest = (settings, card, apart, time.monotonic() - started, source, labels, {"checkpoint": facts})
+            rest = (settings, card, apart, time.monotonic() - started, source, labels, facts)
             write = write_evaluation if output is None else _write_both
             scores = write(target, found, split, *rest)
         sweep(target.path)

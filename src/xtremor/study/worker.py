@@ -139,7 +139,7 @@ class Worker:
         read_examples(card, source, settings)
         check_unchanged(stage.data, fingerprint(source.record()), stage.name)
         rule, parent = parse_rule(told.get("checkpoint", LAST)), Path("stages") / stage.parents[0]
-        scores = evaluate_run(parent, source, card, settings, stage.threads, area, rule)
+        scores = evaluate_run(parent, source, card, settings, stage.threads, area, rule=rule)
         with Tracking(self.plan.trackers, stage.name) as tracking:
             tracking.begin(area, {"arm": scores["arm"], "seed": scores["seed"], **told})
             tracking.scores(scores, 0)

@@ -97,5 +97,6 @@ def test_to_be_answered_a_question_needs_no_answers(tmp_path: Path) -> None:
 
 
 def test_squad_is_told_from_json_lines(tmp_path: Path) -> None:
+    assert is_squad(write(tmp_path, '{"version": "1.1", "data": []}')) and is_squad(write(tmp_path, '{"data": []}'))
     assert is_squad(write(tmp_path, SQUAD)) and not is_squad(write(tmp_path, SQUAD, "q.jsonl"))
     assert not is_squad(write(tmp_path, '{"text": "a", "label": "b"}\n')) and not is_squad(tmp_path / "no.json")

@@ -105,7 +105,7 @@ def _label(table: Table, labeller: RowLabeller, check: RowCheck, output: Path | 
             advance(len(chunk))
     say(f"{number_of(counts.total(), 'rows')} labelled{'' if standard(output) else f' in {output}'}: {shares(counts)}")
     if cut:
-        say(f"{number_of(cut, 'texts')} were cut at {number_of(labeller.max_length, 'tokens')}")
+        say(f"cut at {labeller.max_length:,} tokens: {number_of(cut, 'texts')}")
     return counts.total()
 
 
