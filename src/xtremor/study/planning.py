@@ -11,10 +11,12 @@ from xtremor.encoders.fingerprint import file_digest
 from xtremor.errors import UserError
 from xtremor.robust.methods.base import Method
 from xtremor.study.design import Arm, Intermediate, Study, Target, target_seed
-from xtremor.study.opening import Opener, Root, files_of, first_settings
+from xtremor.study.opening import PASSES_OF_TEXT, Opener, Root, files_of, first_settings
 from xtremor.study.plan import Cell, Plan
 from xtremor.study.settings import Settings
 from xtremor.study.stage import EVALUATION, INTERMEDIATE, TARGET, Size, Stage
+from xtremor.study.texts import texts_of, with_digests
+from xtremor.training.config import TrainSettings
 
 
 def make_plan(study: Study, source: str = "") -> Plan:
@@ -45,6 +47,13 @@ def _refuse_twins(cells: tuple[Cell, ...]) -> None:
             raise UserError(
                 f"arms '{other.arm}' and '{cell.arm}' are the same runs on {cell.task}; leave one out, or change it"
             )
+
+
+def _texts(settings: TrainSettings) -> float:
+    """Texts that a discriminator of languages is shown for each labelled row; 0 without one."""
+    if settings.adversary is None or settings.unlabelled is None:
+        return 0.0
+    return settings.unlabelled.rows / settings.batch_size
 
 
 class _Planner:
@@ -105,7 +114,11 @@ class _Planner:
             other, theirs = self._run(root, study.arm(arm.match_compute), task, own, first)
             epochs = first_settings(self.opener.training(task, other), other).epochs
             passes = self.opener.passes
-            ratio = passes(theirs, root.name) / passes(method, root.name)
+            own = passes(method, root.name, _texts(first_settings(self.opener.training(task, recipe), recipe, method)))
+            ratio = (
+                passes(theirs, root.name, _texts(first_settings(self.opener.training(task, other), other, theirs)))
+                / own
+            )
             # Rounded, so that a third and its triple make the same schedule on every machine.
             return replace(recipe, epochs=round(epochs * ratio, 9)), method
         except UserError as error:
@@ -124,9 +137,12 @@ class _Planner:
         told = {key: value for key, value in settings.as_dict().items() if key != "encoder"}
         files = files_of(method)
         told["method"] |= {name: f"sha256 {file_digest(Path(path))}" for name, path in files.items()}
+        text = texts_of(settings)
+        told = with_digests(told, text, training.card)
         copies = 1 if method.substitution is None else method.substitution.copies
         passes = self.opener.passes(method, root.name)
-        size = Size(training.tokens, passes, training.updates * copies, training.model_mb)
+        tokens = training.tokens + training.text_tokens * PASSES_OF_TEXT / passes
+        size = Size(tokens, passes, training.updates * copies, training.model_mb)
         return Stage(
             kind=kind,
             name=name,
@@ -135,7 +151,12 @@ class _Planner:
             parents=(before.key,) if before else (),
             data=training.data,
             threads=self.study.threads,
-            place={"encoder": root.name, "data": None if self.data is None else str(self.data), "files": files},
+            place={
+                "encoder": root.name,
+                "data": None if self.data is None else str(self.data),
+                "files": files,
+                **({"text": text} if text else {}),
+            },
             size=size,
         )
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from xtremor.encoders.load import LoadReport
+    from xtremor.training.adversary.step import AdversarialStep
+    from xtremor.training.adversary.text import Opponent
     from xtremor.training.crew import Crew
     from xtremor.training.draws import Draws
     from xtremor.training.step import BatchStep
@@ -62,6 +64,7 @@ class Prepared:
         texts: 2 where rows are pairs, None where they are not texts with a class.
         draws: where every pass over the data has features of its own; ``features`` are then those of all passes.
         unlabelled: text without labels that joins every update.
+        opponent: a discriminator of languages, with the text that it is shown.
     """
 
     card: TaskCard
@@ -73,20 +76,31 @@ class Prepared:
     texts: int | None
     draws: Draws | None = None
     unlabelled: UnlabelledText | None = None
+    opponent: Opponent | None = None
 
     @property
     def tokens(self) -> np.ndarray:
         """Ids of all that is trained on."""
-        own = self.features.rows.tokens
-        return own if self.unlabelled is None else np.append(own, self.unlabelled.features.rows.tokens)
+        beside = (each for each in (self.unlabelled, self.opponent) if each is not None and each.trains)
+        return np.concatenate([part.features.rows.tokens for part in (self, *beside)])
 
-    def joined(self, step: BatchStep, pieces: int) -> JoinedStep | None:
-        """``step`` with the unlabelled text beside it; None where there is none."""
+    @property
+    def read_tokens(self) -> np.ndarray | None:
+        """Ids that are looked up besides, of text from which nothing reaches the encoder; None where there is none."""
+        return None if self.opponent is None else self.opponent.features.rows.tokens
+
+    def joined(self, step: BatchStep, updates: int, pieces: int) -> JoinedStep | AdversarialStep | None:
+        """``step`` with what unlabelled text is for beside it; None where there is none."""
         if self.unlabelled is None:
             return None
         from xtremor.training.unlabelled import JoinedStep
 
-        return JoinedStep(step, self.unlabelled, pieces)
+        joined = JoinedStep(step, self.unlabelled, pieces) if self.unlabelled.trains else None
+        if self.opponent is None:
+            return joined
+        from xtremor.training.adversary.step import AdversarialStep
+
+        return AdversarialStep(joined or step, step, self.opponent, self.unlabelled, updates, pieces)
 
 
 def train(
@@ -144,6 +158,10 @@ def refuse_to_share(crew: Crew, settings: TrainSettings) -> None:
             f"{settings.task} is retrieval, where the other passages of a batch are what a query is told from, so that "
             f"a batch cannot be shared by {crew.size} processes; start one"
         )
+    if crew.size > 1 and settings.adversary is not None:
+        raise UserError(
+            f"--language-adversary: {crew.size} processes cannot share the discriminator, one player; start one"
+        )
 
 
 def _identity(settings: TrainSettings, prepared: Prepared, source: Source) -> dict[str, Any]:
@@ -159,6 +177,8 @@ def _identity(settings: TrainSettings, prepared: Prepared, source: Source) -> di
     }
     if prepared.unlabelled is not None:
         identity["unlabelled_data"] = prepared.unlabelled.digest
+    if prepared.opponent is not None:
+        identity["language_graph"] = prepared.opponent.graph.digest
     own = own_record(source)
     return identity if own is None else {**identity, "own": own}
 
@@ -248,12 +268,16 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
         f"{features.truncated} cut at {settings.max_length})"
     )
     texts = len(examples[0].texts) if isinstance(examples[0], TextExample) else None
-    unlabelled = None
+    unlabelled, opponent = None, None
     if settings.unlabelled is not None:
         from xtremor.training.unlabelled import make_unlabelled
 
         unlabelled = make_unlabelled(settings, card, source, texts, featurize)
-    return Prepared(card, kind, labels, tokenizer, features, len(examples), texts, draws, unlabelled)
+        if settings.adversary is not None:
+            from xtremor.training.adversary.text import make_opponent
+
+            opponent = make_opponent(settings.adversary, unlabelled, examples, settings.encoder, featurize)
+    return Prepared(card, kind, labels, tokenizer, features, len(examples), texts, draws, unlabelled, opponent)
 
 
 def category_of(card: TaskCard, settings: TrainSettings) -> Category:
@@ -337,6 +361,7 @@ def fit(
     """Train ``model`` in place and return the record of the run so far."""
     from xtremor.encoders.packing import packed, padding_note
     from xtremor.training.adapt import Adaptation, frozen_names
+    from xtremor.training.batches import Epochs
     from xtremor.training.crew import Crew
     from xtremor.training.embeddings import compact, expand
     from xtremor.training.loop import Loop
@@ -350,7 +375,7 @@ def fit(
     with crew.together():
         frozen = frozen_names(model, settings)
         trained = not (settings.freeze_embeddings or frozen)
-        full, table = compact(model, prepared.tokens, pad_token, trained)
+        full, table = compact(model, prepared.tokens, pad_token, trained, prepared.read_tokens)
         model.to(accelerator.device)
         adaptation = Adaptation(model, settings, report.missing, frozen)
     model.train()
@@ -371,7 +396,9 @@ def fit(
                 folder.claim(identity)
         order = None if draws is None else draws.order(settings.batch_size, settings.seed)
         probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
-        joined = prepared.joined(step, settings.accumulate)
+        schedule = Epochs(step.lengths, settings.batch_size, settings.seed, settings.epochs) if order is None else order
+        with crew.together():
+            joined = prepared.joined(step, schedule.updates, settings.accumulate)
         loop = Loop(
             joined or step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order,
             probed, crew,
