@@ -391,14 +391,13 @@ def fit(
                 accelerator, full.weight, prepared.tokenizer.all_special_ids, crew=crew,
             )  # fmt: skip
             computing.release(full.weight)
+            order = None if draws is None else draws.order(settings.batch_size, settings.seed)
+            schedule = order or Epochs(step.lengths, settings.batch_size, settings.seed, settings.epochs)
+            joined = prepared.joined(step, schedule.updates, settings.accumulate)
             # Not before: what is refused up to here leaves no folder behind.
             if crew.leads:
                 folder.claim(identity)
-        order = None if draws is None else draws.order(settings.batch_size, settings.seed)
         probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
-        schedule = Epochs(step.lengths, settings.batch_size, settings.seed, settings.epochs) if order is None else order
-        with crew.together():
-            joined = prepared.joined(step, schedule.updates, settings.accumulate)
         loop = Loop(
             joined or step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order,
             probed, crew,
