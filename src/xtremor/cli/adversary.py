@@ -17,7 +17,7 @@ OFF = "none"
 
 
 @Parameter(name="*")
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AdversaryOptions:
     """A discriminator of languages that the encoder learns to defeat, on unlabelled text of several languages."""
 

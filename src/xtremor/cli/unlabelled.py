@@ -16,7 +16,7 @@ UNLABELLED = Group("Unlabelled text (vat, alum, --language-adversary)", sort_key
 
 
 @Parameter(name="*")
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UnlabelledOptions:
     """Text of any language beside the labelled rows, for a method's consistency term or a discriminator."""
 
