@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -79,7 +79,8 @@ def test_no_pass_asks_the_device_for_anything(name: str, monkeypatch: pytest.Mon
         step.run(np.arange(12), 0, 0, 1.0)
         view = padded_view(features.rows, 0, CPU)
         # As the first pass leaves it: the rows in groups lie with the mask.
-        PackedRows.of(view.inputs["attention_mask"])
+        groups = PackedRows.of(view.inputs["attention_mask"]).groups
+        groups.places(cast(Any, step.model).config.num_attention_heads, CPU)
         monkeypatch.setattr("xtremor.training.step.padded_view", lambda *_: view)
         with Asked() as asked:
             step.run(np.arange(12), 1, 0, 1.0)

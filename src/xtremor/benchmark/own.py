@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from xtremor.encoders.dropout import fast_dropout
 from xtremor.encoders.packing import packed
 from xtremor.robust.counter import PassCounter
 from xtremor.robust.methods.base import Method
@@ -79,5 +80,5 @@ class OwnWay:
         """The passes of an update; gradients of the update before are dropped."""
         self.optimizer.zero_grad(set_to_none=True)
         self.number += 1
-        with packed(self.model, packing):
+        with packed(self.model, packing), fast_dropout(self.model):
             self.steps[arm].run(units, self.number, 0, 1.0)

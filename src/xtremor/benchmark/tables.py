@@ -19,6 +19,7 @@ from xtremor.benchmark.own import CLIP
 from xtremor.benchmark.training import OnTurn, Setting
 from xtremor.benchmark.workload import Workload, drawn_rows
 from xtremor.computing import release
+from xtremor.encoders.dropout import fast_dropout
 from xtremor.encoders.packing import packed
 from xtremor.errors import UserError
 from xtremor.tasks.features import Features
@@ -52,7 +53,7 @@ class Trainer:
         """One weight update."""
         view = padded_view(batch.rows, self.pad_token, self.device)
         labels = torch.from_numpy(batch.targets).to(self.device)
-        with packed(self.model):
+        with packed(self.model), fast_dropout(self.model):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 logits: Tensor = self.model(**view.inputs).logits
             nn.functional.cross_entropy(logits.float(), labels).backward()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from xtremor.computing import sent
 from xtremor.console import say
+from xtremor.encoders.dropout import drop
 
 # Attribute of an attention mask that keeps the lengths of its rows.
 LENGTHS = "xtremor_lengths"
@@ -41,16 +43,28 @@ class Group:
     """Rows that attend in one product.
 
     Attributes:
-        tokens: (N, W) int64, where the tokens of the rows stand; on padding, where the row's first does.
-        real: (N, 1, 1, W) bool, true at tokens; None where the rows are equally long.
-        flat: (T',) int64, the places of the tokens in the flattened (N * W).
+        rows: N.
         width: W, tokens of the longest row.
+        real: (N, 1, 1, W) bool, true at tokens; None where the rows are equally long.
     """
 
-    tokens: Tensor
-    real: Tensor | None
-    flat: Tensor
+    rows: int
     width: int
+    real: Tensor | None
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the vectors of every token and head stand in the groups: (rows, heads, width) one group after another.
+
+    Attributes:
+        standing: (P * heads,) int64, which vector, of token * heads + head, stands at each place; on padding, that of
+            the row's first token.
+        places: (T * heads,) int64, at which of these places each vector stands.
+    """
+
+    standing: Tensor
+    places: Tensor
 
 
 @dataclass(frozen=True)
@@ -59,15 +73,19 @@ class Groups:
 
     Attributes:
         groups: of rows.
-        order: (T,) int64, where each token stands among those of the groups one after another; None: where it is.
+        tokens: (P,) int64, which token stands at each place of the groups, (rows, width) one after another; on padding,
+            the row's first.
+        real: (P,) bool, where it is no padding.
         offsets: (N + 1,) int64, where rows begin and end.
         longest: tokens of the longest row.
     """
 
     groups: tuple[Group, ...]
-    order: Tensor | None
+    tokens: Tensor
+    real: Tensor
     offsets: Tensor
     longest: int
+    _places: dict[int, Places] = field(default_factory=dict, compare=False)
 
     @staticmethod
     def of(lengths: Sequence[int], device: torch.device) -> Groups:
@@ -76,23 +94,65 @@ class Groups:
         starts = sizes.cumsum(0) - sizes
         order = torch.argsort(sizes, descending=True, stable=True)
         order = order[sizes[order] > 0]
-        groups, seen = [], []
+        groups, standing, reals = [], [], []
         for part in _parts([lengths[row] for row in order.tolist()]):
             rows = order[part]
             width = int(sizes[rows[0]])
             places = torch.arange(width)
             real = places < sizes[rows, None]
-            tokens = torch.where(real, starts[rows, None] + places, starts[rows, None])
-            flat = real.flatten().nonzero().flatten()
-            seen.append(tokens.flatten()[flat])
-            mask = None if bool(real.all()) else sent(real[:, None, None, :], device)
-            groups.append(Group(sent(tokens, device), mask, sent(flat, device), width))
-        found = torch.cat(seen)
-        # Where the rows of the groups stand in their own order there is nothing to put back.
-        same = bool((found[1:] > found[:-1]).all())
+            standing.append(torch.where(real, starts[rows, None] + places, starts[rows, None]).flatten())
+            reals.append(real.flatten())
+            groups.append(Group(len(rows), width, None if bool(real.all()) else sent(real[:, None, None, :], device)))
         offsets = torch.cat([torch.zeros(1, dtype=torch.long), sizes[sizes > 0].cumsum(0)])
-        put_back = None if same else sent(torch.argsort(found), device)
-        return Groups(tuple(groups), put_back, sent(offsets, device), max(lengths))
+        return Groups(tuple(groups), torch.cat(standing), torch.cat(reals), sent(offsets, device), max(lengths))
+
+    def places(self, heads: int, device: torch.device) -> Places:
+        """For attention with so many heads; found once."""
+        if heads not in self._places:
+            each, number = torch.arange(heads)[:, None], [group.rows * group.width for group in self.groups]
+            standing = [
+                (part.unflatten(0, (group.rows, 1, group.width)) * heads + each).flatten()
+                for part, group in zip(self.tokens.split(number), self.groups, strict=True)
+            ]
+            real = [
+                part.unflatten(0, (group.rows, 1, group.width)).expand(-1, heads, -1).flatten()
+                for part, group in zip(self.real.split(number), self.groups, strict=True)
+            ]
+            vectors, found = torch.cat(standing), torch.cat(real).nonzero().flatten()
+            inverse = found[torch.argsort(vectors[found])]
+            self._places[heads] = Places(sent(vectors, device), sent(inverse, device))
+        return self._places[heads]
+
+
+class _Apart(torch.autograd.Function):
+    """Vectors (V, D) at their places in the groups.
+
+    On padding the gradient is taken to be 0, which attention makes it: so nothing needs to be added up, and the
+    gradient is read where the forward pass wrote.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, places: Places) -> Tensor:
+        ctx.places = places
+        return vectors.index_select(0, places.standing)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0].index_select(0, ctx.places.places), None
+
+
+class _Together(torch.autograd.Function):
+    """Vectors from their places in the groups; padding is dropped, and has gradient 0."""
+
+    @staticmethod
+    def forward(ctx: Any, padded: Tensor, places: Places) -> Tensor:
+        ctx.places = places
+        return padded.index_select(0, places.places)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        zeros = gradients[0].new_zeros(len(ctx.places.standing), gradients[0].shape[1])
+        return zeros.index_copy_(0, ctx.places.places, gradients[0]), None
 
 
 def _parts(lengths: Sequence[int]) -> list[slice]:
@@ -184,22 +244,40 @@ def attend_in_groups(
     window: int | None = None,
 ) -> Tensor:
     """`attend`, group by group."""
-    # (T, heads, D): tokens are gathered as whole rows of memory.
-    queries, keys, values = (each[0].transpose(0, 1) for each in (query, key, value))
+    heads, width = query.shape[1], query.shape[3]
+    places = groups.places(heads, query.device)
+    sizes = [group.rows * heads * group.width for group in groups.groups]
+    # As (T * heads, D): so every group's are one piece of memory, as products want them.
+    queries, keys, values = (
+        _Apart.apply(each[0].transpose(0, 1).flatten(0, 1), places).split(sizes) for each in (query, key, value)
+    )
     parts = []
-    for group in groups.groups:
-        shape = group.tokens.shape
-        # Not by indexing, whose gradient sorts the places before it adds them up.
-        query, key, value = (
-            each.index_select(0, group.tokens.flatten()).unflatten(0, shape).transpose(1, 2)
-            for each in (queries, keys, values)
-        )
+    for group, *given in zip(groups.groups, queries, keys, values, strict=True):
+        query, key, value = (each.view(group.rows, heads, group.width, width) for each in given)
         mask = _masked(group, window, query.device)
-        found = scaled_dot_product_attention(query, key, value, mask, dropout, scale=scaling)
-        found = found.transpose(1, 2).flatten(0, 1)
-        parts.append(found if group.real is None else found.index_select(0, group.flat))
+        if dropout and query.device.type == "cpu":
+            found = _with_dropout(query, key, value, mask, dropout, width**-0.5 if scaling is None else scaling)
+        else:
+            found = scaled_dot_product_attention(query, key, value, mask, dropout, scale=scaling)
+        parts.append(found.reshape(-1, width))
     joined = parts[0] if len(parts) == 1 else torch.cat(parts)
-    return (joined if groups.order is None else joined.index_select(0, groups.order)).unsqueeze(0)
+    return _Together.apply(joined, places).view(1, -1, heads, width)
+
+
+def _with_dropout(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float, scaling: float
+) -> Tensor:
+    """Attention with fast masks: torch's own has no fused kernel with dropout on the CPU and draws slow ones."""
+    shape = query.shape
+    query, key, value = (each.flatten(0, 1) for each in (query, key, value))
+    size = (len(query), shape[2], shape[2])
+    # Minus infinity where a token may not be looked at, which every token has one not to be.
+    bias = query.new_zeros(1)
+    if mask is not None:
+        bias = torch.zeros(mask.shape, dtype=query.dtype).masked_fill_(~mask, -torch.inf)
+        bias = bias.expand(shape[0], shape[1], *size[1:]).reshape(size)
+    scores = torch.baddbmm(bias, query, key.transpose(1, 2), beta=0 if mask is None else 1, alpha=scaling)
+    return torch.bmm(drop(scores.softmax(-1), dropout), value).view(shape)
 
 
 def _masked(group: Group, window: int | None, device: torch.device) -> Tensor | None:

@@ -56,22 +56,30 @@ def parse(text: str, where: str, line: int | None = None) -> Any:
     Raises:
         UserError: the text is not strict JSON; its place is named, of a key that stands twice the second one.
     """
-    place = where if line is None else f"{where}, line {line}"
     try:
         return loads(text)
-    except json.JSONDecodeError as error:
-        at = f"line {line or error.lineno}, column {error.colno}"
-        raise UserError(f"{where}, {at}: no valid JSON ({error.msg}); write it again with a JSON library") from error
     except RepeatedKey as error:
-        place += _line_of_second(text, error) if line is None else ""
-        raise UserError(
+        if line is None:
+            where += _line_of_second(text, error)
+        raise refusal(error, where, line) from error
+    except (RecursionError, ValueError) as error:
+        raise refusal(error, where, line) from error
+
+
+def refusal(error: Exception, where: str, line: int | None = None) -> UserError:
+    """What `loads` raised, in a sentence; ``line`` is that of the file, where it is known."""
+    place = where if line is None else f"{where}, line {line}"
+    if isinstance(error, json.JSONDecodeError):
+        at = f"line {line or error.lineno}, column {error.colno}"
+        return UserError(f"{where}, {at}: no valid JSON ({error.msg}); write it again with a JSON library")
+    if isinstance(error, RepeatedKey):
+        return UserError(
             f"{place}: '{error.key[:40]}' stands twice in one object; expected each key once, because a reader keeps "
             "only one of them"
-        ) from error
-    except NoNumber as error:
-        raise UserError(f"{place} holds {error.name}, which is no JSON; write a number, a text or null") from error
-    except (RecursionError, ValueError) as error:
-        raise UserError(f"{place} is no usable JSON: it nests too deeply or holds a number too long to read") from error
+        )
+    if isinstance(error, NoNumber):
+        return UserError(f"{place} holds {error.name}, which is no JSON; write a number, a text or null")
+    return UserError(f"{place} is no usable JSON: it nests too deeply or holds a number too long to read")
 
 
 def line_of(text: str, key: str) -> str:
@@ -158,3 +166,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> NoReturn:
     raise NoNumber(name)
+
+
+STRICT = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)

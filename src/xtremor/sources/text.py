@@ -55,7 +55,7 @@ class TextFile:
                     self.count = number
                     yield number, text
         except OSError as error:
-            raise UserError(f"cannot read {self.name}: {_reason(error)}") from error
+            raise UserError(f"cannot read {self.name}: {reason(error)}") from error
         if self.count == 0:
             raise UserError(f"{self.name} is empty; expected one row a line")
         self.sha256 = digest.hexdigest()
@@ -113,7 +113,8 @@ def described(columns: Sequence[str]) -> str:
     return f"{counted(len(columns))} ({', '.join(columns)})"
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Why a file cannot be read, in words."""
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, IsADirectoryError):

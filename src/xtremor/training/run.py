@@ -359,6 +359,7 @@ def fit(
     keep_state: bool,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
+    from xtremor.encoders.dropout import fast_dropout
     from xtremor.encoders.packing import packed, padding_note
     from xtremor.training.adapt import Adaptation, frozen_names
     from xtremor.training.batches import Epochs
@@ -383,7 +384,7 @@ def fit(
         with crew.together():
             recompute(model)
     draws = prepared.draws
-    with packed(model, settings.packing) as packs:
+    with packed(model, settings.packing) as packs, fast_dropout(model):
         note = padding_note(model, settings.packing and not packs)
         with crew.together():
             step = BatchStep(

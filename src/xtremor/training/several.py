@@ -187,6 +187,7 @@ def _fit(
     crew: Crew,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
+    from xtremor.encoders.dropout import fast_dropout
     from xtremor.encoders.packing import packed, padding_note
     from xtremor.training.drift import Pretrained
     from xtremor.training.embeddings import compact, expand
@@ -205,8 +206,9 @@ def _fit(
         with crew.together():
             for one in model.models.values():
                 recompute(one)
-    with packed(list(model.models.values()), settings.packing) as packs:
-        note = padding_note(next(iter(model.models.values())), settings.packing and not packs)
+    models = list(model.models.values())
+    with packed(models, settings.packing) as packs, fast_dropout(models):
+        note = padding_note(models[0], settings.packing and not packs)
         with crew.together():
             step = _mixed_step(settings, members, model, table, full, accelerator, crew)
             # Not before: what is refused up to here leaves no folder behind.

@@ -280,7 +280,7 @@ def test_questions_without_answers_are_answered(
     assert predict(answerer, file, "-o", str(tmp_path / "out.json")) == 0
     found = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert found == {"1": "yin", "2": "yin", "3": "yin"}
-    assert "3 questions about 1 paragraphs" in capsys.readouterr().err
+    assert ": 3 questions\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from xtremor.console import say
 from xtremor.errors import UserError
 from xtremor.evaluation.labelling.running import counted, standard, stoppable
 from xtremor.evaluation.labelling.trained import TrainedFolder, load_trained
 from xtremor.paths import atomic_file
-from xtremor.sources.own.squad_json import SUFFIX, Question, read_squad
+from xtremor.sources.json_stream import JsonStream
+from xtremor.sources.own.squad_json import SUFFIX, stream_squad
 from xtremor.tasks.base import SpanExample
 
 if TYPE_CHECKING:
@@ -29,53 +34,71 @@ def answer_questions(folder: TrainedFolder, file: str, output: Path | None, sett
         UserError: a file that is no SQuAD JSON, an id that repeats, an output of another format.
     """
     settings.refuse("spans", "text", "text_pair", "choices", "batch_size", "probabilities")
-    questions = _read(Path(file))
+    path = Path(file)
+    total, sha256 = _look_through(path)
     if output is not None and not standard(output) and (output.suffix.lower() != SUFFIX or output.is_dir()):
         raise UserError(f"--output {output}: answers are written as one JSON object; name a {SUFFIX} file")
-    say(f"{file}: {len(questions):,} questions about {len({each.context for each in questions}):,} paragraphs")
+    say(f"{file}: {total:,} questions")
     from xtremor.tasks.spans import predict
 
     trained = load_trained(folder, settings.max_length)
-    answers: dict[str, str] = {}
-    with stoppable(output):
-        with counted(file, len(questions), "questions") as advance:
-            for start in range(0, len(questions), CHUNK):
-                part = questions[start : start + CHUNK]
-                examples = [
-                    SpanExample("", file, start + row, "", "", each.id, each.context, each.question, None)
-                    for row, each in enumerate(part)
-                ]
-                table = predict(trained.model, trained.tokenizer, examples, (), trained.max_length, trained.device)
-                answers |= zip((each.id for each in part), table["predicted"], strict=True)
-                advance(len(part))
-        _write(answers, output)
-    empty = sum(not answer for answer in answers.values())
+    done = empty = 0
+    with (
+        stoppable(output), _opened(output) as write, counted(file, total, "questions") as advance,
+        JsonStream(path) as stream,
+    ):  # fmt: skip
+        questions = stream_squad(stream, answered=False)
+        while part := list(islice(questions, CHUNK)):
+            examples = [
+                SpanExample("", file, done + row, "", "", each.id, each.context, each.question, None)
+                for row, each in enumerate(part)
+            ]
+            table = predict(trained.model, trained.tokenizer, examples, (), trained.max_length, trained.device)
+            for question, answer in zip(part, table["predicted"], strict=True):
+                write(question.id, answer)
+                done, empty = done + 1, empty + (not answer)
+            advance(len(part))
+        if stream.sha256 != sha256:
+            raise UserError(f"{path} was changed while its questions were answered; run the command again")
     without = f" ({empty:,} of them empty)" if empty else ""
-    say(f"{len(answers):,} questions answered{'' if standard(output) else f' in {output}'}{without}")
-    return len(answers)
+    say(f"{done:,} questions answered{'' if standard(output) else f' in {output}'}{without}")
+    return done
 
 
-def _read(path: Path) -> list[Question]:
-    """The questions, each with an id of its own."""
+def _look_through(path: Path) -> tuple[int, str]:
+    """Number of questions and digest of the file, all of which was read: nothing may fail once answering has begun."""
     if not path.is_file() or path.suffix.lower() != SUFFIX:
         what = "is none" if path.is_file() else "is a folder" if path.is_dir() else "does not exist"
         raise UserError(f"{path} {what}; the model answers questions about paragraphs: name a SQuAD {SUFFIX} file")
-    questions, _ = read_squad(path, answered=False)
-    seen: set[str] = set()
-    for question in questions:
-        if question.id in seen:
-            raise UserError(
-                f"{path}: the id '{question.id[:60]}' stands twice, and answers are keyed by it; make ids unique"
-            )
-        seen.add(question.id)
-    return questions
+    # Digests, because ids may be of any length: all that grows with the file is these.
+    seen: set[bytes] = set()
+    with JsonStream(path) as stream:
+        for question in stream_squad(stream, answered=False):
+            digest = hashlib.blake2b(question.id.encode(), digest_size=16).digest()
+            if digest in seen:
+                raise UserError(
+                    f"{path}: the id '{question.id[:60]}' stands twice, and answers are keyed by it; make ids unique"
+                )
+            seen.add(digest)
+        return len(seen), stream.sha256
 
 
-def _write(answers: dict[str, str], output: Path | None) -> None:
-    text = json.dumps(answers, ensure_ascii=False, indent=0) + "\n"
-    if output is None or standard(output):
-        sys.stdout.buffer.write(text.encode())
-        sys.stdout.buffer.flush()
-        return
-    with atomic_file(output) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+@contextlib.contextmanager
+def _opened(output: Path | None) -> Iterator[Callable[[str, str], None]]:
+    """Take answers into one JSON object, a line each; a file appears when the block ends well."""
+    with contextlib.ExitStack() as stack:
+        if output is None or standard(output):
+            out: IO[bytes] = sys.stdout.buffer
+        else:
+            out = stack.enter_context(stack.enter_context(atomic_file(output)).open("wb"))
+        between = b"{\n"
+
+        def write(name: str, answer: str) -> None:
+            nonlocal between
+            text = f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(answer, ensure_ascii=False)}"
+            out.write(between + text.encode())
+            between = b",\n"
+
+        yield write
+        out.write(b"\n}\n")
+        out.flush()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xtremor.errors import UserError
-from xtremor.sources.json_text import member, read_json
-from xtremor.sources.text import TextFile
+from xtremor.sources.json_stream import JsonStream
+from xtremor.sources.json_text import member
 from xtremor.tasks.base import Answer
 
 SUFFIX = ".json"
@@ -39,27 +40,45 @@ def is_squad(path: Path) -> bool:
 
 
 def read_squad(path: Path, answered: bool = True) -> tuple[list[Question], str]:
-    """All questions in file order, and the digest of the file.
+    """All questions in file order, and the digest of the file; see `stream_squad`."""
+    with JsonStream(path) as stream:
+        return list(stream_squad(stream, answered)), stream.sha256
+
+
+def stream_squad(stream: JsonStream, answered: bool = True) -> Iterator[Question]:
+    """The questions in file order, a paragraph in memory at a time.
 
     Args:
-        path: the file.
+        stream: the file, from its start.
         answered: read the answers too; otherwise it does not matter what they are.
 
     Raises:
         UserError: no JSON of this form, or, with its place in the file, the first question that cannot be used.
     """
-    file = TextFile(path)
-    found: list[Question] = []
-    for article, entry in enumerate(member(read_json(file), "data", list, str(path))):
-        place = f"{path}, article {article}"
-        for number, paragraph in enumerate(member(entry, "paragraphs", list, place)):
-            where = f"{place}, paragraph {number}"
-            context = member(paragraph, "context", str, where)
-            for question in member(paragraph, "qas", list, where):
-                found.append(_question(question, context, where, answered))
+    path, found = stream.name, False
+    for key in stream.members("data", path):
+        if key != "data":
+            stream.value()
+            continue
+        for article in stream.elements(f"{path}, 'data'"):
+            for question in _article(stream, f"{path}, article {article}", answered):
+                found = True
+                yield question
+    stream.end()
     if not found:
         raise UserError(f"{path} holds no question")
-    return found, file.sha256
+
+
+def _article(stream: JsonStream, place: str, answered: bool) -> Iterator[Question]:
+    for key in stream.members("paragraphs", place):
+        if key != "paragraphs":
+            stream.value()
+            continue
+        for number in stream.elements(f"{place}, 'paragraphs'"):
+            where, paragraph = f"{place}, paragraph {number}", stream.value()
+            context = member(paragraph, "context", str, where)
+            for question in member(paragraph, "qas", list, where):
+                yield _question(question, context, where, answered)
 
 
 def _question(question: Any, context: str, where: str, answered: bool) -> Question:
