@@ -251,6 +251,23 @@ def test_labelled_rows_are_text_of_their_language_where_there_is_no_other() -> N
         )
 
 
+def test_languages_are_clustered_by_the_encoder_or_by_uriel_where_it_is_there(
+    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = UnlabelledRows([row for code in ("sw", "tr", "zh") for row in texts(code, ("ba de",), ("fo ku",))], {})
+    english = texts("en-US", ("ba la",), ("fo",))
+    by_encoder = AdversarySettings("clusters", distance="encoder")
+    assert make_cast(by_encoder, other, english, None).graph is None
+    graph = make_cast(by_encoder, other, english, str(tiny_encoder)).graph
+    assert graph is not None and graph.codes == ("en-US", "sw", "tr", "zh") and graph.made["distance"] == "encoder"
+    assert (
+        make_cast(by_encoder, UnlabelledRows([*other.examples, *texts("en", ("ba",))], {}), english, None).added == {}
+    )
+    monkeypatch.setattr("xtremor.analysis.selection.uriel.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"install xtremor\[languages\], or name kinship or encoder"):
+        make_cast(AdversarySettings("clusters", distance="uriel"), other, english, None)
+
+
 def test_languages_that_no_loss_comes_from_are_not_drawn() -> None:
     from xtremor.training.adversary.graph import LanguageGraph
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from xtremor.console import say
 from xtremor.errors import UserError
+from xtremor.languages import is_english
 from xtremor.sources.unlabelled import UNDETERMINED
 from xtremor.training.adversary import graph as graphs
 from xtremor.training.adversary.graph import LanguageGraph
@@ -90,7 +91,8 @@ def make_cast(settings: AdversarySettings, rows: UnlabelledRows, training: Seque
             f"--language-adversary: the language of {stray} is not stated; write it as in sw={stray}, or call the file "
             "sw.txt"
         )
-    own = [each for each in training if each.language not in named]
+    english = any(map(is_english, named))
+    own = [each for each in training if each.language not in named and not (english and is_english(each.language))]
     singles = any(len(getattr(each, "texts", ())) == 1 for each in rows.examples)
     own = [part for each in own for part in _alike(each, singles)]
     added = {code: [each for each in own if each.language == code] for code in dict.fromkeys(e.language for e in own)}
@@ -202,5 +204,12 @@ def _distances(name: str, codes: Sequence[str], examples: Sequence[Any], encoder
     from xtremor.analysis.selection.uriel import GROUPS, read_features, uriel_folder
 
     groups = tuple(GROUPS) if name == "uriel" else (name,)
-    parts = read_features(uriel_folder(), [each.iso639_3 for each in facts], groups)
+    try:
+        folder = uriel_folder()
+    except UserError as error:
+        raise UserError(
+            f"--adversary-distance {name} needs the features of URIEL: install xtremor[languages], or name kinship or "
+            "encoder"
+        ) from error
+    parts = read_features(folder, [each.iso639_3 for each in facts], groups)
     return distances.together(codes, parts) if name == "uriel" else distances.from_features(codes, parts[0])
