@@ -119,6 +119,15 @@ def test_what_cannot_be_is_refused_in_planning(file: Path) -> None:
             plan(file)
 
 
+def test_matched_compute_counts_the_passes_over_text(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    more = '[[arms]]\nname = "longer"\nmatch_compute = "clique"\n\n[[targets]]'
+    file.write_text(text.replace("[[targets]]", more, 1), encoding="utf-8")
+    (stage,) = stages(plan(file), "longer")
+    # FreeLB's 6 passes and 3 over as many texts, where plain has 3.
+    assert stage.config["settings"]["epochs"] == 3.0
+
+
 def test_several_sources_in_a_study(study_data: Path, file: Path) -> None:
     """Another choice of sources is another stage, of other files."""
     path = study_data / "panx" / "train-sw.tsv"

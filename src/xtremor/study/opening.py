@@ -129,6 +129,8 @@ class Opener:
 
     def _open(self, task: str, recipe: TrainOptions) -> Training:
         names = [name.strip() for name in task.split(",")]
+        if len(names) > 1:
+            recipe.refuse_text()
         opened = tuple(open_task(name, self.data, recipe, None) for name in names)
         records = [trained_on(each.source) for each in opened]
         whole = opened[0].card

@@ -112,13 +112,10 @@ class _Planner:
             if arm.match_compute is None:
                 return recipe, method
             other, theirs = self._run(root, study.arm(arm.match_compute), task, own, first)
-            epochs = first_settings(self.opener.training(task, other), other).epochs
-            passes = self.opener.passes
-            own = passes(method, root.name, _texts(first_settings(self.opener.training(task, recipe), recipe, method)))
-            ratio = (
-                passes(theirs, root.name, _texts(first_settings(self.opener.training(task, other), other, theirs)))
-                / own
-            )
+            each = [(other, theirs), (recipe, method)]
+            settings = [first_settings(self.opener.training(task, one), one, of) for one, of in each]
+            passes = [self.opener.passes(one.method, root.name, _texts(one)) for one in settings]
+            epochs, ratio = settings[0].epochs, passes[0] / passes[1]
             # Rounded, so that a third and its triple make the same schedule on every machine.
             return replace(recipe, epochs=round(epochs * ratio, 9)), method
         except UserError as error:

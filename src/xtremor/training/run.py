@@ -273,7 +273,7 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
         from xtremor.training.unlabelled import make_unlabelled
 
         unlabelled = make_unlabelled(settings, card, source, texts, featurize)
-        if settings.adversary is not None:
+        if settings.adversary is not None and unlabelled is not None:
             from xtremor.training.adversary.text import make_opponent
 
             opponent = make_opponent(settings.adversary, unlabelled, examples, settings.encoder, featurize)
