@@ -6,7 +6,8 @@
 DATA holds panx/ in the official layout. Turns of three: a plain step on labelled rows; a plain step's passes over the
 texts of the same update, their loss that of the head; and a step with the discriminator, which takes both batches. What
 the last takes more than the other two together is the discriminator's own: pooling, its two matrices, its AdamW, the
-hooks. Medians over rounds; all three of a round have the same rows.
+hooks. Medians over rounds; all three of a round have the same rows. Seconds are those of the processor, so that a busy
+machine matters little.
 """
 
 from __future__ import annotations
@@ -77,12 +78,12 @@ def main() -> None:
             }
             for name, turn in turns.items():
                 model.zero_grad(set_to_none=True)
-                began = time.perf_counter()
+                began = time.process_time()
                 turn()
                 if name == "with discriminator":
                     step.adversary.move()
                 if number >= 0:
-                    seconds[name].append(time.perf_counter() - began)
+                    seconds[name].append(time.process_time() - began)
             if number >= 0:
                 tokens["labelled"] += int(prepared.features.lengths[units].sum())
                 tokens["text"] += int(shown.lengths[chosen].sum())

@@ -50,8 +50,8 @@ def chain(
     first = split_names(methods, "--methods", "method", "plain,freelb")
     second = split_names(target_method, "--target-method", "method", "plain")
     whole = ",".join(split_names(intermediate, "--intermediate", "task", "xnli"))
-    chosen = Chain(whole, tasks, data, first, second, seeds, direct, ball, recipe, stage, scoring, keep_model,
-        text_stage)  # fmt: skip
+    options = (ball, recipe, stage, scoring, keep_model, text_stage)
+    chosen = Chain(whole, tasks, data, first, second, seeds, direct, *options)
     result = run_chain(chosen, output, workers)
     say(f"report: {result.page}")
     if json_:
