@@ -15,6 +15,7 @@ from xtremor.launch import Job, run_side_by_side, share_of_run
 from xtremor.robust.methods.base import Method
 from xtremor.sizes import Opened, open_task
 from xtremor.training.folder import RunFolder, read_json
+from xtremor.wording import number_of
 
 TEXT_STAGES = ("intermediate", "target", "both")
 
@@ -90,7 +91,7 @@ def run_chain(chain: Chain, output: Path, workers: int | None = None) -> ChainRe
     planned = list(plan(chain, output))
     first = sum(each.target is None for each in planned)
     news = (
-        f"{chain.intermediate}, then {', '.join(chain.targets)}: {first} runs of the first stage, "
+        f"{chain.intermediate}, then {', '.join(chain.targets)}: {number_of(first, 'runs')} of the first stage, "
         f"{len(planned) - first} of the second"
     )
     run_side_by_side([each.job for each in planned], output, "chain", news, workers, chain.recipe.threads)

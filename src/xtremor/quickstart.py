@@ -15,6 +15,7 @@ from xtremor.robust.methods.base import Method
 from xtremor.sources.base import training_examples
 from xtremor.training.batches import updates_in
 from xtremor.training.folder import RunFolder, read_json
+from xtremor.wording import number_of
 
 BASELINE = "centroid"
 
@@ -66,8 +67,8 @@ def run_grid(grid: Grid, output: Path, workers: int | None = None) -> GridResult
     for seed in range(1, grid.seeds + 1):
         jobs += [training_job(grid, each, seed, output, updates, trained_rows, items) for each in settings]
     news = (
-        f"{card.name}: {len(settings)} methods x {grid.seeds} seeds, {rows:,} English rows, {items:,} items in "
-        f"{len(counts)} languages"
+        f"{card.name}: {len(settings):,} methods x {grid.seeds} seeds, {rows:,} English rows, {items:,} items in "
+        f"{number_of(len(counts), 'languages')}"
     )
     run_side_by_side(jobs, output, "quickstart", news, workers, grid.recipe.threads)
     folders = [output / "runs" / job.name for job in jobs]

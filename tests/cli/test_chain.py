@@ -59,7 +59,7 @@ def test_one_first_stage_serves_four_targets(
     first = tmp_path / "intermediate" / "xnli" / "freelb-2-seed1"
     assert not (first / "scores.json").exists() and (first / "model").is_dir()
     said = capsys.readouterr()
-    assert "xnli, then xnli, panx, xcopa, mlqa: 1 runs of the first stage, 4 of the second" in said.err
+    assert "xnli, then xnli, panx, xcopa, mlqa: 1 run of the first stage, 4 of the second" in said.err
     scores = json.loads(said.out)
     for target in TARGETS:
         run = tmp_path / "runs" / target / "plain-after-freelb-2-on-xnli-seed1"

@@ -48,6 +48,10 @@ def compare(
     ] = None,
     nested_column: Annotated[str | None, Parameter(help="Column of seeds of a second stage on the same first.")] = None,
     score_column: Annotated[str | None, Parameter(help="Column of scores.")] = None,
+    map_: Annotated[
+        Path | None,
+        Parameter(name="--map", help="Draw the gain of every ordered pair of languages (--generalized): .svg or .png."),
+    ] = None,
     output: Annotated[Path | None, Parameter(alias="-o", help="Write all figures, unrounded, to this file.")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print all figures as JSON.")] = False,
 ) -> None:
@@ -61,6 +65,12 @@ def compare(
 
     if output is not None and (output.is_dir() or output.parent.is_file()):
         raise UserError(f"--output {output} cannot be a file: it is a folder, or is inside of a file; name another")
+    if map_ is not None:
+        from xtremor.report.pair_map import check_output
+
+        check_output(map_)
+        if split_half:
+            raise UserError("--map draws a comparison, and --split-half makes none; leave one out")
     if baseline is not None and contrasts is not None:
         raise UserError("--baseline and --contrasts both say what is compared; name one of them")
     settings = CompareSettings(
@@ -94,6 +104,11 @@ def compare(
             settings = replace(settings, contrasts=parse_contrasts(contrasts, table.systems))
         found = comparison.compare(table, settings, loaded.items)
         figures, shown = record.record(found), text.text(found)
+        if map_ is not None:
+            from xtremor.report.pair_map import write_map
+
+            write_map(found, map_)
+            say(f"map: {map_}")
     figures["notes"] = [*loaded.notes, *figures["notes"]]
     figures |= {"command": machine.command_line(), "created": machine.now(), "versions": machine.versions()}
     told = json.dumps(figures, ensure_ascii=False, indent=2, allow_nan=False)

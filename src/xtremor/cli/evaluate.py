@@ -20,6 +20,7 @@ from xtremor.cli.options import (
 )
 from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.errors import UserError
+from xtremor.wording import number_of
 
 DEFAULTS = (TaskOptions(), ScoringOptions(), PoolingOptions())
 
@@ -115,4 +116,4 @@ def _print(scores: dict[str, Any], as_json: bool) -> None:
     for language, cell in scores["languages"].items():
         own = scores.get("calibration", {}).get(language)
         said = f", ECE {own['ece']:.1f}" if own else ""
-        print(f"{language:8} {cell['score']:6.2f}  ({cell['items']} items{said})")
+        print(f"{language:8} {cell['score']:6.2f}  ({number_of(cell['items'], 'items')}{said})")

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from xtremor.console import say, warn
 from xtremor.errors import UserError
+from xtremor.wording import number_of
 
 
 def submit(
@@ -25,11 +26,13 @@ def submit(
         raise UserError("name at least one run folder, for example: xtremor submit runs/xnli --output submission")
     written = write_submission(runs, output, partial)
     for each in written:
-        say(f"{each.task}: {len(each.languages)} languages in {each.folder}")
+        say(f"{each.task}: {number_of(len(each.languages), 'languages')} in {each.folder}")
         if each.missing:
             warn(f"{each.task} lacks {', '.join(each.missing)}; an official score needs every language")
         if each.limit:
-            warn(f"{each.task} has only the first {each.limit:,} rows a language; no full gold file fits it")
+            warn(
+                f"{each.task} has only the first {number_of(each.limit, 'rows')} a language; no full gold file fits it"
+            )
         if each.split != "test":
             warn(f"{each.task} holds predictions of the split {each.split}, in files that are called test-*")
     if json_:

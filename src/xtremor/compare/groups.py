@@ -9,16 +9,22 @@ import numpy as np
 
 from xtremor.compare.balance import Balanced
 from xtremor.errors import UserError, unknown
-from xtremor.languages import UNKNOWN, lookup
+from xtremor.languages import PAIR, UNKNOWN, lookup
 from xtremor.sources.own.language_files import strata_or_unknown
 
 RESOURCE = "resource"
-SHOWN = (RESOURCE, "joshi_class", "script", "seen by mBERT", "seen by XLM-R", "seen by multilingual-e5")
+# Of ordered pairs of languages: whether both texts are in one.
+SAME = "same language"
+SHOWN = (RESOURCE, "joshi_class", "script", "seen by mBERT", "seen by XLM-R", "seen by multilingual-e5", SAME)
 # Schemes with many values: those with one language each stand together.
 _MANY = ("script", "family")
 SINGLES = "one language each"
 # Of two strata the first minus the second is a contrast of its own.
-GAPS = {RESOURCE: ("low", "other"), **{name: ("no", "yes") for name in SHOWN if name.startswith("seen by")}}
+GAPS = {
+    RESOURCE: ("low", "other"),
+    SAME: ("no", "yes"),
+    **{name: ("no", "yes") for name in SHOWN if name.startswith("seen by")},
+}
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ def strata(scores: Balanced, chosen: Sequence[str] | None = None) -> list[Group]
     Raises:
         UserError: an unknown scheme, or one that does not divide the languages of any task.
     """
-    known = (RESOURCE, *strata_or_unknown("en"))
+    known = (RESOURCE, *strata_or_unknown("en"), *strata_or_unknown(f"en{PAIR}en"))
     for name in chosen or ():
         if name not in known:
             raise unknown("scheme of strata", name, known)

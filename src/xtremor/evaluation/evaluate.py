@@ -24,6 +24,7 @@ from xtremor.tasks.embedding import Embedding
 from xtremor.training.folder import RunFolder, read_json, write_json
 from xtremor.training.sources import recorded_sources
 from xtremor.training.token_cache import keeping_tokens
+from xtremor.wording import number_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -139,7 +140,7 @@ def evaluate(
     kind = category(card.category)
     split, counts = count_examples(card, source, settings)
     with (
-        Progress(f"scoring {card.name} in {len(counts)} languages", sum(counts.values())) as progress,
+        Progress(f"scoring {card.name} in {number_of(len(counts), 'languages')}", sum(counts.values())) as progress,
         keeping_tokens(),
     ):
         for rows in _stream(source, split, counts):
@@ -172,7 +173,9 @@ def rank_examples(
     """`evaluation.ranking.predict_retrieval` with its progress shown."""
     from xtremor.evaluation.ranking import predict_retrieval
 
-    with Progress(f"ranking {card.name} in {len(examples)} languages", sum(map(len, examples.values()))) as progress:
+    with Progress(
+        f"ranking {card.name} in {number_of(len(examples), 'languages')}", sum(map(len, examples.values()))
+    ) as progress:
         return predict_retrieval(embedder, card, source, split, examples, progress.advance)
 
 
@@ -339,7 +342,7 @@ def evaluated(folder: RunFolder, settings: EvaluationSettings, source: Source) -
 
 def summary(scores: dict[str, Any]) -> str:
     """One line: the averages of a score file."""
-    parts = [f"{scores['average']:.2f} on average over {len(scores['languages'])} languages"]
+    parts = [f"{scores['average']:.2f} on average over {number_of(len(scores['languages']), 'languages')}"]
     if scores.get("average_without_english") is not None:
         left_out = ", ".join(["English", *scores.get("trained_on", ())])
         parts.append(f"{scores['average_without_english']:.2f} without {left_out}")

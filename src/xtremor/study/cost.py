@@ -15,6 +15,7 @@ from xtremor.study.plan import Plan
 from xtremor.study.power import smallest_effect
 from xtremor.study.stage import EVALUATION, INTERMEDIATE, KINDS, TARGET, Stage
 from xtremor.study.status import seconds_left, status
+from xtremor.wording import number_of
 
 # Of an item in predictions.parquet with what lies beside it.
 ITEM_BYTES = 120
@@ -28,7 +29,7 @@ def plan_lines(study: Study, plan: Plan, folder: StudyFolder, workers: int, prob
         own = [stage for stage in plan.stages.values() if stage.kind == kind]
         if own:
             done = sum(now.states[stage.key] == "finished" for stage in own)
-            lines.append(f"  {kind}: {len(own)} stages, {done} in the store, {_cost(own)}")
+            lines.append(f"  {kind}: {number_of(len(own), 'stages')}, {done} in the store, {_cost(own)}")
     lines += _arms(study, plan)
     lines.append(_time(plan, folder, now.states, workers, probe))
     lines.append(_disk(plan, workers))
@@ -40,11 +41,9 @@ def _counted(plan: Plan) -> str:
     arms = len({cell.arm for cell in plan.cells})
     tasks = len({cell.task for cell in plan.cells})
     seeds = len({(cell.stage1_seed, cell.stage2_seed) for cell in plan.cells})
-    return f"{arms} arm{_s(arms)}, {tasks} target{_s(tasks)}, {seeds} run{_s(seeds)} of each, {len(plan.stages)} stages"
-
-
-def _s(number: int) -> str:
-    return "" if number == 1 else "s"
+    counts = {"arms": arms, "targets": tasks, "stages": len(plan.stages)}
+    said = {things: number_of(count, things) for things, count in counts.items()}
+    return f"{said['arms']}, {said['targets']}, {number_of(seeds, 'runs')} of each, {said['stages']}"
 
 
 def _cost(stages: Iterable[Stage]) -> str:
@@ -111,8 +110,8 @@ def _probed(left: list[Stage]) -> tuple[float, str]:
     work = sum(stage.size.work for stage in left)
     seconds = speed.seconds(work, len(left))
     return seconds, (
-        f"guessed from {speed.tokens:,.0f} tokens a second of plain training on {first.threads} thread"
-        f"{_s(first.threads)}, measured here just now for a moment"
+        f"guessed from {speed.tokens:,.0f} tokens a second of plain training on "
+        f"{number_of(first.threads, 'threads')}, measured here just now for a moment"
     )
 
 
@@ -144,8 +143,8 @@ def _power(study: Study, plan: Plan) -> list[str]:
             continue
         enough = "enough for" if least <= assumed.effect else "too few for"
         found.append(
-            f"power: {seeds} seeds see a difference of {least:.2f} points on {task} ({languages} languages) four times "
-            f"in five; {enough} the {assumed.effect:g} that matter"
+            f"power: {seeds} seeds see a difference of {least:.2f} points on {task} "
+            f"({number_of(languages, 'languages')}) four times in five; {enough} the {assumed.effect:g} that matter"
         )
     said = f"assumed standard deviations over seeds {assumed.sd_seed:g} shared + {assumed.sd_language:g} a language"
     return [*found, f"  ({said}; measure them)"]

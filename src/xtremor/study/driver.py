@@ -17,6 +17,7 @@ from xtremor.study.plan import Plan
 from xtremor.study.stage import EVALUATION, INTERMEDIATE, TARGET
 from xtremor.study.store import Store
 from xtremor.study.worker import BUSY, drop_if_done, missing
+from xtremor.wording import number_of
 
 POLL_SECONDS = 0.5
 # Before a stage that another worker has is asked for again.
@@ -190,7 +191,7 @@ class Driver:
     def _note(self, units: int, waiting: list[Unit]) -> str:
         names = f", now {'; '.join(unit.name for unit in self.running)}" if 0 < len(self.running) <= 4 else ""
         lost = f", {len(self.failed)} failed" if self.failed else ""
-        return f"{units - len(waiting)} of {units} runs{lost}{names}"
+        return f"{units - len(waiting)} of {number_of(units, 'runs')}{lost}{names}"
 
     def _write_failures(self) -> None:
         told: dict[str, dict[str, Any]] = {
@@ -206,7 +207,7 @@ class Driver:
         behind = f"; {len(blocked)} more wait for what failed" if blocked else ""
         log = self.log(next(key for key in first.keys if not self.store.has(key)))
         return (
-            f"{len(self.failed)} of {units} runs failed: {first.name}: {reason} (log: {log}){more}"
+            f"{len(self.failed)} of {number_of(units, 'runs')} failed: {first.name}: {reason} (log: {log}){more}"
             f"{behind}; all others are finished, the same command tries again"
         )
 
@@ -215,4 +216,4 @@ def announce(driver: Driver) -> None:
     """One line of news before the first worker starts."""
     units = units_of(driver.plan)
     left = sum(not driver._done(unit) for unit in units)
-    say(f"{driver.plan.name}: {len(units)} runs, {left} of them to do; {driver.launcher.words}")
+    say(f"{driver.plan.name}: {number_of(len(units), 'runs')}, {left} of them to do; {driver.launcher.words}")

@@ -20,6 +20,7 @@ from xtremor.tasks.features import Features
 from xtremor.training.batches import epoch_batches
 from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.step import BatchStep
+from xtremor.wording import number_of
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def make_unlabelled(
     features = joined(list(parts.values()))
     counts = [len(part.lengths) for part in parts.values()]
     found = ", ".join(f"{code} {count:,}" for code, count in rows.languages.items())
-    say(f"unlabelled text: {len(rows.examples):,} rows ({found}), {wanted.rows} beside every update")
+    say(f"unlabelled text: {number_of(len(rows.examples), 'rows')} ({found}), {wanted.rows} beside every update")
     return UnlabelledText(features, np.repeat(np.array(list(parts)), counts), rows, wanted, answered)
 
 

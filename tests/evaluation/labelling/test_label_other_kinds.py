@@ -77,7 +77,7 @@ def test_sentences_in_every_format(
     assert predict(tagger, file, "-o", str(tmp_path / output)) == 0
     assert (tmp_path / output).read_bytes().decode() == expected
     said = capsys.readouterr().err
-    assert "sentences with" in said and f"sentences tagged in {tmp_path / output}: " in said
+    assert "1 sentence with" in said and f"1 sentence tagged in {tmp_path / output}: " in said
 
 
 def test_tags_do_not_depend_on_chunks_and_memory_holds_one(

@@ -174,7 +174,7 @@ def test_a_folder_without_its_run(run: Path, tmp_path: Path, capsys: Captured) -
     for folder, length in ((run, 16), (run / "model", 16), (tmp_path / "elsewhere", 140)):
         assert predict(folder, tmp_path / "new.csv") == 0
         said = capsys.readouterr()
-        assert f"1 texts were cut at {length} tokens" in said.err
+        assert f"cut at {length} tokens: 1 text" in said.err
         assert json.loads(said.out.splitlines()[1])["predicted"] == "3"
     assert predict(run, tmp_path / "new.csv", "--max-length", "40") == 0
     assert "cut at 40 tokens" in capsys.readouterr().err

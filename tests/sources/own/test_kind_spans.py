@@ -45,7 +45,7 @@ def test_repeated_ids_and_questions_without_answers(tmp_path: Path) -> None:
         ("7", 0, (Answer("Africa", 14),)), ("7", 1, ()),
     ]  # fmt: skip
     assert found.examples[0].cluster == found.examples[1].cluster
-    assert found.sentence.endswith("2 questions about 1 paragraphs, none dropped")
+    assert found.sentence.endswith("2 questions about 1 paragraph, none dropped")
     assert found.notes[0].startswith("1 of 2 questions of q.json have no answer: the model")
     assert found.task.labels == () and found.task.card().metric == "squad"
 
@@ -97,5 +97,6 @@ def test_to_be_answered_a_question_needs_no_answers(tmp_path: Path) -> None:
 
 
 def test_squad_is_told_from_json_lines(tmp_path: Path) -> None:
+    assert is_squad(write(tmp_path, '{"version": "1.1", "data": []}')) and is_squad(write(tmp_path, '{"data": []}'))
     assert is_squad(write(tmp_path, SQUAD)) and not is_squad(write(tmp_path, SQUAD, "q.jsonl"))
     assert not is_squad(write(tmp_path, '{"text": "a", "label": "b"}\n')) and not is_squad(tmp_path / "no.json")

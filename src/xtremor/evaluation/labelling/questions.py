@@ -19,6 +19,7 @@ from xtremor.paths import atomic_file
 from xtremor.sources.json_stream import JsonStream
 from xtremor.sources.own.squad_json import SUFFIX, stream_squad
 from xtremor.tasks.base import SpanExample
+from xtremor.wording import number_of
 
 if TYPE_CHECKING:
     from xtremor.evaluation.labelling import LabelSettings
@@ -38,7 +39,7 @@ def answer_questions(folder: TrainedFolder, file: str, output: Path | None, sett
     total, sha256 = _look_through(path)
     if output is not None and not standard(output) and (output.suffix.lower() != SUFFIX or output.is_dir()):
         raise UserError(f"--output {output}: answers are written as one JSON object; name a {SUFFIX} file")
-    say(f"{file}: {total:,} questions")
+    say(f"{file}: {number_of(total, 'questions')}")
     from xtremor.tasks.spans import predict
 
     trained = load_trained(folder, settings.max_length)
@@ -61,7 +62,7 @@ def answer_questions(folder: TrainedFolder, file: str, output: Path | None, sett
         if stream.sha256 != sha256:
             raise UserError(f"{path} was changed while its questions were answered; run the command again")
     without = f" ({empty:,} of them empty)" if empty else ""
-    say(f"{done:,} questions answered{'' if standard(output) else f' in {output}'}{without}")
+    say(f"{number_of(done, 'questions')} answered{'' if standard(output) else f' in {output}'}{without}")
     return done
 
 

@@ -15,6 +15,7 @@ from xtremor.evaluation.labelling.running import counted, shares, standard, stop
 from xtremor.evaluation.labelling.trained import TrainedFolder
 from xtremor.sources.own.table import Row, Table
 from xtremor.sources.own.tables import STANDARD_INPUT, open_table
+from xtremor.wording import number_of
 
 if TYPE_CHECKING:
     from xtremor.evaluation.labelling import LabelSettings
@@ -68,7 +69,8 @@ def label_table(trained: TrainedFolder, file: str, output: Path | None, settings
     if file != STANDARD_INPUT:
         for number, row in table.rows():
             check.row(number, row)
-    say(f"{table.name}: {f'{check.count:,} rows, ' if check.count else ''}{labeller.found}")
+    rows = f"{number_of(check.count, 'rows')}, " if check.count else ""
+    say(f"{table.name}: {rows}{labeller.found}")
     return _label(table, labeller, check, output)
 
 
@@ -101,9 +103,9 @@ def _label(table: Table, labeller: RowLabeller, check: RowCheck, output: Path | 
             counts.update(answer["predicted"] for answer in answers)
             cut += truncated
             advance(len(chunk))
-    say(f"{counts.total():,} rows labelled{'' if standard(output) else f' in {output}'}: {shares(counts)}")
+    say(f"{number_of(counts.total(), 'rows')} labelled{'' if standard(output) else f' in {output}'}: {shares(counts)}")
     if cut:
-        say(f"{cut:,} texts were cut at {labeller.max_length} tokens")
+        say(f"cut at {labeller.max_length:,} tokens: {number_of(cut, 'texts')}")
     return counts.total()
 
 

@@ -21,6 +21,7 @@ from xtremor.paths import atomic_file, explained
 from xtremor.sources.own.conll import SUFFIXES, UNIVERSAL, UPOS, Line, Sentence, words
 from xtremor.sources.own.sentences import sentence_reader
 from xtremor.tasks.base import TaggingExample
+from xtremor.wording import number_of
 
 if TYPE_CHECKING:
     from xtremor.evaluation.labelling import LabelSettings
@@ -44,7 +45,7 @@ def label_sentences(folder: TrainedFolder, file: str, output: Path | None, setti
     for sentence in read():
         sentences += any(line.fields for line in sentence)
         tokens += len(words(sentence))
-    say(f"{file}: {sentences:,} sentences with {tokens:,} tokens")
+    say(f"{file}: {number_of(sentences, 'sentences')} with {number_of(tokens, 'tokens')}")
     trained = load_trained(folder, settings.max_length)
     spaced = next((label for label in trained.labels if len(label.split()) != 1), None)
     if spaced is not None:
@@ -59,7 +60,7 @@ def label_sentences(folder: TrainedFolder, file: str, output: Path | None, setti
                 done += len(tags)
             target.flush()
             advance(done)
-    say(f"{sentences:,} sentences tagged{'' if standard(output) else f' in {output}'}: {shares(counts)}")
+    say(f"{number_of(sentences, 'sentences')} tagged{'' if standard(output) else f' in {output}'}: {shares(counts)}")
     return sentences
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from xtremor.sources.json_text import member
 from xtremor.tasks.base import Answer
 
 SUFFIX = ".json"
+# A file without a paragraph; no column of a table is a list.
+_BEGINNING = re.compile(rb'\s*\{\s*("version"\s*:\s*"[^"]*"\s*,\s*)?"data"\s*:\s*\[')
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ def is_squad(path: Path) -> bool:
     if path.suffix.lower() != SUFFIX or not path.is_file():
         return False
     with path.open("rb") as file:
-        return b'"paragraphs"' in file.read(65_536)
+        head = file.read(65_536)
+    return b'"paragraphs"' in head or _BEGINNING.match(head) is not None
 
 
 def read_squad(path: Path, answered: bool = True) -> tuple[list[Question], str]:

@@ -13,6 +13,7 @@ from xtremor.sources.own.infer import Columns
 from xtremor.sources.own.kinds import Kind, Named, kind, kind_of_training
 from xtremor.sources.own.kinds.base import ENGLISH, English
 from xtremor.sources.own.task import FileFacts, OwnTask
+from xtremor.wording import number_of
 
 DEV_SHARE, MOST_DEV, DEV_SEED = 0.05, 1000, 0
 
@@ -68,7 +69,9 @@ def read_training(
     notes = (*found.notes, *_untrained(read, rows, held, found.task.labels))
     said = (found.sentence, _dev_sentence(held), *notes)
     if held:
-        notes += (f"{len(held):,} rows of {train.name}, drawn with seed {DEV_SEED}, are the English dev set",)
+        notes += (
+            f"{number_of(len(held), 'rows')} of {train.name}, drawn with seed {DEV_SEED}, are the English dev set",
+        )
     return OwnRows(replace(found.task, dev_rows=len(held)), rows, held, said, notes)
 
 
@@ -118,9 +121,11 @@ def _with_dev_file(read: Kind, found: English, train: Path, dev: Path) -> OwnRow
         raise UserError(f"--dev {dev} holds the same as --train {train}; leave it out, and rows are set aside")
     seen = {read.content(example) for example in found.examples}
     rows = sum(read.content(example) in seen for example in held)
-    shared = (f"{rows:,} of {len(held):,} rows of {dev.name} have a text that is trained on",) if rows else ()
+    shared = (
+        (f"{rows:,} of {number_of(len(held), 'rows')} of {dev.name} have a text that is trained on",) if rows else ()
+    )
     notes = (*found.notes, *shared)
-    said = (found.sentence, f"English dev: the {facts.rows:,} rows of {dev}", *notes)
+    said = (found.sentence, f"English dev: the {number_of(facts.rows, 'rows')} of {dev}", *notes)
     return OwnRows(replace(found.task, dev=facts, dev_rows=len(held)), found.examples, held, said, notes)
 
 
@@ -128,7 +133,7 @@ def _dev_sentence(held: Sequence[Any]) -> str:
     if not held:
         return "English dev: none (too few rows to set any aside; name a file with --dev)"
     return (
-        f"English dev: {len(held):,} rows of the training file, set aside with seed {DEV_SEED} "
+        f"English dev: {number_of(len(held), 'rows')} of the training file, set aside with seed {DEV_SEED} "
         "(rows of equal text stay on one side); name a file with --dev to use that"
     )
 

@@ -12,6 +12,7 @@ from xtremor.sources.own.loaded import Loaded, load
 from xtremor.sources.own.tables import LABELLED, SUFFIXES
 from xtremor.sources.own.task import FileFacts, OwnTask
 from xtremor.tasks.base import Defaults, TextExample
+from xtremor.wording import number_of
 
 FILES = FileType(
     tuple(suffix for suffix, each in SUFFIXES.items() if each in LABELLED),
@@ -83,7 +84,7 @@ def _described(loaded: Loaded, columns: Columns, labels: Sequence[str], names: S
     texts = " and ".join(f"'{column}'" for column in columns.texts)
     return (
         f"{loaded.table.name}: {len(labels):,} rows, none dropped; text in column{'s' * (len(columns.texts) - 1)} "
-        f"{texts}, label in column '{columns.label}' with {len(names)} classes ({shares(labels, names)})"
+        f"{texts}, label in column '{columns.label}' with {number_of(len(names), 'classes')} ({shares(labels, names)})"
     )
 
 
@@ -102,4 +103,4 @@ def _conflicts(examples: Sequence[TextExample], file: str) -> list[str]:
     for example in examples:
         labels.setdefault(example.texts, set()).add(example.label)
     rows = sum(len(labels[example.texts]) > 1 for example in examples)
-    return [f"{rows:,} rows of {file} have a text that occurs with several labels"] if rows else []
+    return [f"{number_of(rows, 'rows')} of {file} have a text that occurs with several labels"] if rows else []

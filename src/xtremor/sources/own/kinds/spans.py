@@ -12,6 +12,7 @@ from xtremor.sources.own.kinds.base import ENGLISH, Description, English, FileTy
 from xtremor.sources.own.squad_json import SUFFIX, Question, read_squad
 from xtremor.sources.own.task import FileFacts, OwnTask
 from xtremor.tasks.base import Defaults, SpanExample
+from xtremor.wording import number_of
 
 FILES = FileType((SUFFIX,), ("sw.json", "swh.json", "sr-Latn.json", "zho_Hant.json"), "SQuAD file with answers")
 DEFAULTS = Defaults(epochs=2, batch_size=16, learning_rate=1e-4, head_learning_rate=1e-3, max_length=384)
@@ -29,7 +30,9 @@ def read_english(name: str, path: Path, named: Named) -> English:
         f"{without:,} of {len(questions):,} questions of {path.name} have no answer: the model learns to point at the "
         "first token for them, and answers every question all the same"
     )
-    sentence = f"{path}: {len(questions):,} questions about {paragraphs:,} paragraphs, none dropped"
+    sentence = (
+        f"{path}: {number_of(len(questions), 'questions')} about {number_of(paragraphs, 'paragraphs')}, none dropped"
+    )
     return English(task, examples, sentence, (note,) if without else ())
 
 

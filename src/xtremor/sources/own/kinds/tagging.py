@@ -15,6 +15,7 @@ from xtremor.sources.own.kinds.base import ENGLISH, Description, English, FileTy
 from xtremor.sources.own.loaded import none_of_training
 from xtremor.sources.own.task import FileFacts, OwnTask
 from xtremor.tasks.base import Defaults, TaggingExample
+from xtremor.wording import number_of
 
 FILES = FileType(SUFFIXES, ("sw.conll", "swh.bio", "sr-Latn.iob", "zho_Hant.conllu"), "CoNLL file with tags")
 DEFAULTS = Defaults(epochs=5, batch_size=32, learning_rate=1e-4, head_learning_rate=1e-3, max_length=128)
@@ -38,7 +39,7 @@ def read_english(name: str, path: Path, named: Named) -> English:
     task = OwnTask(name, None, labels, FileFacts(path.name, sha256, len(examples)), category="tagging")
     scored = "chunk F1, as tags of chunks are" if _chunked(labels) else "token accuracy"
     sentence = (
-        f"{path}: {len(examples):,} sentences with {len(tags):,} tokens, none dropped; {len(labels)} tags "
+        f"{path}: {len(examples):,} sentences with {len(tags):,} tokens, none dropped; {len(labels):,} tags "
         f"({shares(tags, labels)}), scored by {scored}"
     )
     return English(task, examples, sentence)
@@ -55,7 +56,7 @@ def read_language(
 
 def describe(task: OwnTask) -> Description:
     """Chunk F1 where tags are of chunks, as for WikiANN; else token accuracy."""
-    title = f"own data, one of {len(task.labels)} tags for each token"
+    title = f"own data, one of {number_of(len(task.labels), 'tags')} for each token"
     if _chunked(task.labels):
         return Description(title, "chunk_f1", DEFAULTS)
     note = "The score is token accuracy, not the F1 that is official for UD-POS, in which neighbours of one tag merge."
