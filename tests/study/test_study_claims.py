@@ -351,6 +351,20 @@ def test_a_claim_about_an_arm_that_is_not_there(tmp_path: Path, capsys: Captured
     assert call(["study", "claims", str(tmp_path / "nowhere")]) == 2
 
 
+def test_scores_in_a_store_are_percent_however_poor(tmp_path: Path) -> None:
+    """0.4 beside 40 is a poor language, and 0.4 everywhere a poor run: neither is a share."""
+    path = tmp_path / "claims.toml"
+    path.write_text(ledger("gain"), encoding="utf-8")
+    for name, poor in (("some", ("te",)), ("all", ("en", *CODES))):
+
+        def score(cell: Cell, code: str, poor: tuple[str, ...] = poor) -> float:
+            own = 0.1 * (cell.arm == "freelb") + 0.01 * (cell.stage1_seed * len(cell.arm) % 4)
+            return (0.4 if code in poor else 40.0) + own
+
+        (found,) = verdicts(write_store(tmp_path / name, plan_of(ARMS, seeds=4), score), path)
+        assert found.effect == pytest.approx(0.1, abs=0.04), name
+
+
 def test_from_a_store(tmp_path: Path, capsys: Captured) -> None:
     plan = plan_of(ARMS, seeds=3)
     folder = tmp_path / "s"

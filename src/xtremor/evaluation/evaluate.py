@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xtremor import computing, machine
+from xtremor.alignment.rows import parallel_text_seen
 from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.apart import check_task, identity_apart, record_apart
@@ -22,6 +24,7 @@ from xtremor.tasks.base import TaskCard
 from xtremor.tasks.category import category
 from xtremor.tasks.embedding import Embedding
 from xtremor.training.folder import RunFolder, read_json, write_json
+from xtremor.training.lineage import root_name
 from xtremor.training.sources import recorded_sources
 from xtremor.training.token_cache import keeping_tokens
 from xtremor.wording import number_of
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from xtremor.alignment.evaluated import Aligned, Alignment
     from xtremor.evaluation.embedder import Embedder
 
 
@@ -124,16 +128,19 @@ def evaluate(
     settings: EvaluationSettings,
     device: torch.device,
     found: Parts,
+    aligned: Aligned | None = None,
 ) -> str:
     """Predict every row of every language into ``found``; return the split's name.
 
     Languages make one stream, of which no more than `CHUNK` rows and the language that is being read are in memory.
+    Where they are ``aligned``, the rows of each are passed apart, through its own map.
     """
     if card.category == "retrieval":
         from xtremor.evaluation.embedder import Embedder
 
         split, examples = read_examples(card, source, settings)
-        embedder = Embedder(model, tokenizer, device, settings.embedding, settings.max_length)
+        mappings = {} if aligned is None else aligned.mappings
+        embedder = Embedder(model, tokenizer, device, settings.embedding, settings.max_length, mappings)
         with keeping_tokens():
             found.add(rank_examples(embedder, card, source, split, examples)[0])
         return split
@@ -143,17 +150,19 @@ def evaluate(
         Progress(f"scoring {card.name} in {number_of(len(counts), 'languages')}", sum(counts.values())) as progress,
         keeping_tokens(),
     ):
-        for rows in _stream(source, split, counts):
+        for rows in _stream(source, split, counts, apart=aligned is not None):
 
             def advance(share: float, rows: int = len(rows)) -> None:
                 progress.advance(share * rows)
 
-            found.add(kind.predict(model, tokenizer, rows, labels, settings.max_length, device, advance))
+            with nullcontext() if aligned is None else aligned.over(model, rows[0].language):
+                found.add(kind.predict(model, tokenizer, rows, labels, settings.max_length, device, advance))
     return split
 
 
-def _stream(source: Source, split: str, counts: Mapping[str, int]) -> Iterator[list[Any]]:
-    """The first ``counts`` rows of every language, one after the other, in chunks whatever their language."""
+def _stream(source: Source, split: str, counts: Mapping[str, int], apart: bool = False) -> Iterator[list[Any]]:
+    """The first ``counts`` rows of every language, one after the other, in chunks whatever their language, or
+    ``apart`` for each language."""
     waiting: list[Any] = []
     for language, count in counts.items():
         rows = source.examples(split, language)[:count]
@@ -163,6 +172,9 @@ def _stream(source: Source, split: str, counts: Mapping[str, int]) -> Iterator[l
             yield waiting + rows[at:end]
             at, waiting = end, []
         waiting += rows[at:]
+        if apart and waiting:
+            yield waiting
+            waiting = []
     if waiting:
         yield waiting
 
@@ -218,6 +230,9 @@ def write_evaluation(
     text = record.get("unlabelled")
     if text is not None:
         made["unlabelled_text_seen"] = text["languages"]
+    parallel = parallel_text_seen(record)
+    if parallel:
+        made["parallel_text_seen"] = parallel
     # A file of the user's own may be in a language on which we have no facts.
     strata_of = strata_or_unknown if isinstance(source, OwnSource) else None
     sources = [code for code in recorded_sources(record) if not is_english(code)]
@@ -280,6 +295,7 @@ def evaluate_run(
     settings: EvaluationSettings,
     threads: int | None = None,
     output: Path | None = None,
+    alignment: Alignment | None = None,
 ) -> dict[str, Any]:
     """Load ``RUN/model`` with transformers, score it, write the results and return the scores.
 
@@ -290,6 +306,7 @@ def evaluate_run(
         settings: what is scored.
         threads: for the CPU; None leaves torch's choice.
         output: a folder for the results; None is the run folder.
+        alignment: turn the hidden states of other languages into English first; ``output`` is then needed.
 
     Raises:
         UserError: no model, a task that it cannot answer, bad data, or an output that holds something else.
@@ -304,6 +321,7 @@ def evaluate_run(
     settings = replace(settings, embedding=Embedding.recorded(record["training"]) or settings.embedding)
     target = folder if output is None else RunFolder(output)
     claimed = {} if output is None else identity_apart(folder, card, selection(settings, source))
+    claimed |= {} if alignment is None else {"alignment": alignment.identity()}
     if output is not None:
         target.check(claimed)
         if evaluated(target, settings, source):
@@ -312,12 +330,21 @@ def evaluate_run(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer, labels = load_run(run, card, source, device)
     started = time.monotonic()
+    aligned, root = None, root_name(record, record["training"]["encoder"])
+    if alignment is not None:
+        from xtremor.alignment.evaluated import align_model
+
+        aligned = align_model(alignment, model, tokenizer, card, source, settings, root)
     with parts() as found:
-        split = evaluate(model, tokenizer, labels, card, source, settings, device, found)
+        split = evaluate(model, tokenizer, labels, card, source, settings, device, found, aligned)
         seconds = time.monotonic() - started
         if output is not None:
-            apart = record_apart(run, record, card)
-            return write_untrained(target, claimed, found, split, settings, card, apart, seconds, source, labels)
+            apart, facts = record_apart(run, record, card), None
+            if aligned is not None:
+                from xtremor.alignment.records import enter
+
+                apart, facts = enter(apart, aligned, root), {"alignment": aligned.record}
+            return write_untrained(target, claimed, found, split, settings, card, apart, seconds, source, labels, facts)
         scores = write_evaluation(folder, found, split, settings, card, record, seconds, source, labels)
     say(summary(scores))
     return scores

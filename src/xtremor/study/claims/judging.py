@@ -125,21 +125,21 @@ def decide(cases: Sequence[Case]) -> list[Verdict]:
 
 def _verdict(case: Case, p: float | None, alike: float | None, count: int) -> Verdict:
     claim, pair, found = case.claim, case.pair, case.found
-    sides = {} if pair is None else {"treatment": pair.treatment.name, "control": pair.control.name}
+    treatment, control = ("", "") if pair is None else (pair.treatment.name, pair.control.name)
     if pair is None or found is None:
-        return Verdict(claim, NOT_TESTABLE, _sentence(case.missing), **sides)
+        return Verdict(claim, NOT_TESTABLE, _sentence(case.missing), treatment=treatment, control=control)
     verdict, adjusted, reason = _decided(claim, found, p, alike)
     points = claim.kind != "correlation"
     tested = f"{p_text(adjusted)} after Holm's correction over {count} tests" if adjusted is not None else "no test"
     others = f"; {pair.others} other pair{'s' if pair.others > 1 else ''} would fit too" if pair.others else ""
     figures = interval(found, points) if found.p is not None else signed(found.effect)
-    sets = f"{sides['treatment']} minus {sides['control']}, {found.what}, {found.runs}"
+    sets = f"{treatment} minus {control}, {found.what}, {found.runs}"
     why = f"{reason}: {sets}: {figures}, {tested}{others}."
     # Without scatter there is no interval: one of no width would look like certainty.
     low, high = (None, None) if found.p is None else (found.low, found.high)
     return Verdict(
-        claim, verdict, _sentence(why), found.effect, low, high, **sides, p=found.p, adjusted=adjusted,
-        caveats=tuple(dict.fromkeys((*case.caveats, *found.notes))),
+        claim, verdict, _sentence(why), found.effect, low, high, treatment, control, found.p, adjusted,
+        tuple(dict.fromkeys((*case.caveats, *found.notes))),
     )  # fmt: skip
 
 

@@ -181,9 +181,10 @@ def _where(table: Mapping[str, Any], key: str, place: str) -> Where | None:
     strata = {}
     for scheme, value in _table(own, "strata", here).items():
         from xtremor.compare.groups import RESOURCE
+        from xtremor.languages import PAIR
         from xtremor.languages import strata as known
 
-        schemes = (RESOURCE, *known("en"))
+        schemes = (RESOURCE, *known("en"), *known(f"en{PAIR}en"))
         if scheme not in schemes:
             raise UserError(f"{here}, strata: {unknown('scheme of strata', scheme, schemes)}")
         strata[scheme] = _said({scheme: value}, scheme, f"{here}, strata")

@@ -53,7 +53,8 @@ class Trained:
 
     def fits(self, role: str, settings: Mapping[str, object]) -> bool:
         """Whether it is of a family or of a method, with these settings of the method."""
-        name, number = self.method["name"], {}
+        name = self.method["name"]
+        number: dict[str, object] = {}
         if role in FAMILIES:
             of = name in FAMILIES[role]
         elif role == ANY:

@@ -83,7 +83,9 @@ def _measured(material: Material, pair: Pair, planned: int) -> tuple[float, str]
     ]
     names = (pair.treatment.name, pair.control.name)
     try:
-        scores = balance(ScoreTable.of(rows), names) if {row.system for row in rows} == set(names) else None
+        scores = (
+            balance(ScoreTable.of(rows, percent=True), names) if {row.system for row in rows} == set(names) else None
+        )
     except UserError:
         return None
     if scores is None:
