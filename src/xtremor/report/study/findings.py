@@ -23,7 +23,7 @@ from xtremor.stats.hierarchical import FEW
 from xtremor.stats.intervals import Estimate, t_interval
 
 ITEMS = ("auto", "yes", "no")
-# Scored items of all runs up to which predictions are read unasked; about a minute.
+# Scored items of all runs up to which predictions are read unasked: seconds. Those of a large grid take long, and memory.
 AUTO_ITEMS = 1_500_000
 
 
