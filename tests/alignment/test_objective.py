@@ -103,7 +103,7 @@ def test_an_encoder_that_has_not_moved_is_held_by_nothing() -> None:
 
 
 def test_what_is_aligned_is_part_of_the_digest() -> None:
-    from xtremor.training.run import features_digest
+    from xtremor.training.prepare import features_digest
 
     sides = [Ragged.from_rows(rows) for rows in (ENGLISH, OTHER)]
     held = [np.array(each) for each in HELD]

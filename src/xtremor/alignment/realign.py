@@ -29,7 +29,7 @@ from xtremor.training.lineage import lineage_of, root_name
 
 if TYPE_CHECKING:
     from xtremor.alignment.objective import Anchor, PairFeatures, Realignment
-    from xtremor.training.run import Prepared
+    from xtremor.training.prepare import Prepared
 
 TASK = "parallel text"
 # Units whose distances are told from before training and after it.
@@ -94,7 +94,7 @@ def realign(
     """
     from xtremor.encoders.load import fingerprint, load_tokenizer
     from xtremor.training.crew import Crew
-    from xtremor.training.run import features_digest
+    from xtremor.training.prepare import features_digest
     from xtremor.training.token_cache import keeping_tokens
 
     computing.prepare(threads)
@@ -159,7 +159,8 @@ class Stage:
         """From the pretrained encoder to the record on disk."""
         from xtremor.alignment.objective import Realignment, measured
         from xtremor.training.crew import Crew
-        from xtremor.training.run import check_positions, fit, load_model
+        from xtremor.training.fit import fit
+        from xtremor.training.model import check_positions, load_model
 
         started, crew = time.monotonic(), Crew.current()
         units = np.arange(min(MEASURED, len(self.features.lengths)))
@@ -193,7 +194,7 @@ class Stage:
     def _anchor(self) -> Anchor:
         from xtremor.alignment.objective import Anchor
         from xtremor.encoders.load import load_encoder
-        from xtremor.training.run import make_accelerator, pad_of
+        from xtremor.training.model import make_accelerator, pad_of
 
         pretrained, _ = load_encoder(self.settings.encoder)
         device = make_accelerator(self.settings).device
@@ -201,7 +202,7 @@ class Stage:
         return Anchor(pretrained, tokens, pad, device, self.settings.packing)
 
     def _prepared(self, objective: Realignment) -> Prepared:
-        from xtremor.training.run import Prepared
+        from xtremor.training.prepare import Prepared
 
         pairs = len(self.features.lengths)
         return Prepared(CARD, cast(Category, objective), (), self.tokenizer, self.features, pairs, None)

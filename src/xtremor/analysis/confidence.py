@@ -168,7 +168,7 @@ def _tagged(
     from xtremor.evaluation.predict import forward_batches, shares
     from xtremor.scoring.predictions import answers_table, check_finite
     from xtremor.tasks.tagging import encode
-    from xtremor.training.run import pad_of
+    from xtremor.training.model import pad_of
 
     inputs = encode([each.tokens for each in examples], tokenizer, max_length)
     place = np.full(len(inputs.rows.tokens), -1, dtype=np.int64)

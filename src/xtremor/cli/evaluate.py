@@ -46,6 +46,12 @@ def evaluate(
     upstream_question: Annotated[
         bool, Parameter(negative=(), help="xcopa: keep the field `question` as published, wrong in part of the rows.")
     ] = False,
+    checkpoint: Annotated[
+        str,
+        Parameter(
+            help="Weights: last, average-K, best-dev (English) or oracle (an upper bound), of a run with --snapshots.",
+        ),
+    ] = "last",
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
     scoring: ScoringOptions = DEFAULTS[1],
@@ -55,10 +61,12 @@ def evaluate(
 ) -> None:
     """Score a trained run in every language of its task, zero-shot."""
     from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run
+    from xtremor.evaluation.rules import parse_rule
     from xtremor.training.folder import RunFolder
     from xtremor.training.joint import refuse_several
 
     check_threads(threads)
+    rule = parse_rule(checkpoint)
     record = RunFolder(run).read_record()
     refuse_several(record, run)
     columns = {"text": text, "text_pair": text_pair, "label": label, "choices": choices}
@@ -66,7 +74,7 @@ def evaluate(
     length = record["training"]["max_length"]
     settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
     rotation = alignment.settings(parallel, card, source, (scoring.split, scoring.codes()), data, output)
-    _print(evaluate_run(run, source, card, settings, threads, output, rotation), json_)
+    _print(evaluate_run(run, source, card, settings, threads, output, rotation, rule), json_)
 
 
 def baseline(

@@ -281,7 +281,9 @@ def _drive(made: Plan, folder: StudyFolder, runs: RunOptions) -> None:
     from xtremor.study.driver import Driver, announce, units_of
     from xtremor.study.freeze import verdict
     from xtremor.study.launchers import make_launcher
+    from xtremor.tracking.names import check_installed
 
+    check_installed(made.trackers, "trackers:")
     store = folder.store(made).open(make=True)
     finished = store.finished()
     for key in made.stages:

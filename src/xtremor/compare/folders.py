@@ -152,10 +152,12 @@ def _of_run(run: Run) -> Source:
 
 
 def _from_file(path: Path) -> Source:
+    from xtremor.report.records import refuse_upper_bound
     from xtremor.scoring.predictions import read_predictions
     from xtremor.tasks.cards import all_cards
 
     _, told = read_predictions(path)
+    refuse_upper_bound(told, path)
     lacks = [key for key in ("arm", "seed", "task", "split") if key not in told]
     if lacks:
         raise UserError(f"{path} does not say its {lacks[0]}; name the run folder instead")

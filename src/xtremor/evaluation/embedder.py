@@ -16,7 +16,7 @@ from xtremor.scoring.nearest import nearest
 from xtremor.tasks.base import RetrievalExample, RetrievalPair
 from xtremor.tasks.embedding import Embedding
 from xtremor.tasks.retrieval import ENGLISH_QUERIES, encode, pool, query_length
-from xtremor.training.run import pad_of
+from xtremor.training.model import pad_of
 
 # English pairs that a layer is chosen on.
 LAYER_PAIRS = 1000

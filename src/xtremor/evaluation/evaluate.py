@@ -14,7 +14,9 @@ from xtremor.alignment.rows import parallel_text_seen
 from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.apart import check_task, identity_apart, record_apart
+from xtremor.evaluation.checkpoints import choose, score_oracle, sweep
 from xtremor.evaluation.loaded import check_model, load_run
+from xtremor.evaluation.rules import LAST, Rule
 from xtremor.languages import is_english
 from xtremor.scoring.parts import Parts, parts
 from xtremor.sources.base import Source
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 
 # Rows that are predicted together: many batches, and little memory whatever the number of rows.
 CHUNK = 8192
+# Folder within a run for the scores of other weights than those of its last step.
+CHECKPOINTS = "checkpoints"
+LAST_STEP = Rule()
 # Metrics of rankings, which submissions key by the ids of the queries.
 KEYED = ("map@20", "mrr@20")
 
@@ -238,6 +243,8 @@ def write_evaluation(
     sources = [code for code in recorded_sources(record) if not is_english(code)]
     if sources:
         made["trained_on"] = sources
+    if "checkpoint" in (facts or {}):
+        made["checkpoint"] = dict(facts or {})["checkpoint"]
     scores = {**scores_from_parts(table, card, split, strata_of, sources), **made}
     # A centroid's cosines are no logits.
     if card.category in ("classification", "choice") and record["method"]["name"] != "centroid":
@@ -270,12 +277,18 @@ def write_untrained(
     """Make the run folder of scores for which nothing was trained here, and return them; see `write_evaluation`."""
     folder.claim(identity)
     try:
-        write_json(folder.record, record)
-        scores = write_evaluation(folder, table, split, settings, card, record, seconds, source, labels, facts)
+        scores = _write_both(folder, table, split, settings, card, record, seconds, source, labels, facts)
     finally:
         folder.release()
     say(summary(scores))
     return scores
+
+
+def _write_both(folder: RunFolder, table: Any, split: str, *rest: Any) -> dict[str, Any]:
+    """run.json and what `write_evaluation` writes, into a folder that has been claimed."""
+    _, _, record, *_ = rest
+    write_json(folder.record, record)
+    return write_evaluation(folder, table, split, *rest)
 
 
 def question_ids(card: TaskCard, source: Source, split: str, counts: Mapping[str, int]) -> dict[str, list[str]]:
@@ -296,6 +309,7 @@ def evaluate_run(
     threads: int | None = None,
     output: Path | None = None,
     alignment: Alignment | None = None,
+    rule: Rule = LAST_STEP,
 ) -> dict[str, Any]:
     """Load ``RUN/model`` with transformers, score it, write the results and return the scores.
 
@@ -305,11 +319,13 @@ def evaluate_run(
         card: of the task; another one than the run's where its head can answer it.
         settings: what is scored.
         threads: for the CPU; None leaves torch's choice.
-        output: a folder for the results; None is the run folder.
+        output: a folder for the results; None is the run folder, and of another rule than the last step one within it.
         alignment: turn the hidden states of other languages into English first; ``output`` is then needed.
+        rule: which weights of the run are scored.
 
     Raises:
-        UserError: no model, a task that it cannot answer, bad data, or an output that holds something else.
+        UserError: no model, no snapshots where the rule needs them, a task that it cannot answer, bad data, or an
+            output that holds something else.
     """
     import torch
 
@@ -319,33 +335,57 @@ def evaluate_run(
     check_model(folder)
     check_task(run, record, card, output)
     settings = replace(settings, embedding=Embedding.recorded(record["training"]) or settings.embedding)
+    if alignment is not None and rule.name != LAST:
+        raise UserError(
+            f"the checkpoint rule {rule.label} and a rotation of hidden states were never tried together; leave one out"
+        )
+    chosen = choose(folder, record, rule)
+    if output is None and rule.name != LAST:
+        output = folder.path / CHECKPOINTS / rule.label
     target = folder if output is None else RunFolder(output)
-    claimed = {} if output is None else identity_apart(folder, card, selection(settings, source))
+    claimed = {} if output is None else identity_apart(folder, card, selection(settings, source), chosen)
     claimed |= {} if alignment is None else {"alignment": alignment.identity()}
     if output is not None:
         target.check(claimed)
         if evaluated(target, settings, source):
+            sweep(output)
             say(f"{output}: already scored")
             return read_json(target.scores)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer, labels = load_run(run, card, source, device)
     started = time.monotonic()
     aligned, root = None, root_name(record, record["training"]["encoder"])
+    facts: dict[str, Any] = {"checkpoint": chosen.facts()}
+    apart = record if output is None else record_apart(run, record, card, chosen)
     if alignment is not None:
         from xtremor.alignment.evaluated import align_model
+        from xtremor.alignment.records import enter
 
         aligned = align_model(alignment, model, tokenizer, card, source, settings, root)
-    with parts() as found:
-        split = evaluate(model, tokenizer, labels, card, source, settings, device, found, aligned)
-        seconds = time.monotonic() - started
-        if output is not None:
-            apart, facts = record_apart(run, record, card), None
-            if aligned is not None:
-                from xtremor.alignment.records import enter
+        apart, facts = enter(apart, aligned, root), {**facts, "alignment": aligned.record}
 
-                apart, facts = enter(apart, aligned, root), {"alignment": aligned.record}
-            return write_untrained(target, claimed, found, split, settings, card, apart, seconds, source, labels, facts)
-        scores = write_evaluation(folder, found, split, settings, card, record, seconds, source, labels)
+    def score(into: Parts) -> str:
+        return evaluate(model, tokenizer, labels, card, source, settings, device, into, aligned)
+
+    try:
+        with parts() as found:
+            if rule.upper_bound:
+                # Now, because snapshots that have been scored are kept there.
+                target.claim(claimed)
+                split, best = score_oracle(chosen, model, card, target.path, found, score)
+                facts["checkpoint"]["by_language"] = best
+            else:
+                if chosen.updates:
+                    chosen.snapshots.put(chosen.updates, model)
+                split = score(found)
+                if output is not None:
+                    target.claim(claimed)
+            rest = (settings, card, apart, time.monotonic() - started, source, labels, facts)
+            write = write_evaluation if output is None else _write_both
+            scores = write(target, found, split, *rest)
+        sweep(target.path)
+    finally:
+        target.release()
     say(summary(scores))
     return scores
 
@@ -369,8 +409,11 @@ def evaluated(folder: RunFolder, settings: EvaluationSettings, source: Source) -
 
 def summary(scores: dict[str, Any]) -> str:
     """One line: the averages of a score file."""
+    rule = scores.get("checkpoint") or {}
     parts = [f"{scores['average']:.2f} on average over {number_of(len(scores['languages']), 'languages')}"]
     if scores.get("average_without_english") is not None:
         left_out = ", ".join(["English", *scores.get("trained_on", ())])
         parts.append(f"{scores['average_without_english']:.2f} without {left_out}")
-    return f"{scores['task']} {scores['split']}, {scores['metric']}: {', '.join(parts)}"
+    told = "" if rule.get("rule", LAST) == LAST else f", {rule['rule']}"
+    told += " (an upper bound, chosen on the scored rows themselves)" if rule.get("upper_bound") else ""
+    return f"{scores['task']} {scores['split']}{told}, {scores['metric']}: {', '.join(parts)}"

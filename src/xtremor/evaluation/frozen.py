@@ -121,7 +121,7 @@ def run_frozen(
 
     from xtremor.encoders.load import fingerprint, load_encoder, load_tokenizer
     from xtremor.evaluation.embedder import Embedder, check_layer
-    from xtremor.training.run import check_positions
+    from xtremor.training.model import check_positions
 
     computing.prepare(threads)
     found = find_encoder(encoder)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xtremor.report.records import Run
 
 # Training settings that belong to the run and not to its arm, or are compared elsewhere.
-_FREE = ("seed", "task", "encoder", "method", "updates", "output", "device", "threads")
+_FREE = ("seed", "task", "encoder", "method", "updates", "output", "device", "threads", "snapshots")
 
 
 def configuration(run: Run) -> dict[str, Any]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # What of a stage differs between the seeds of one arm, or only says where it lay.
 _OF_THE_RUN = ("seed", "folder", "fingerprint")
-_OF_THE_SETTINGS = ("seed", "task", "encoder", "method", "updates", "threads")
+_OF_THE_SETTINGS = ("seed", "task", "encoder", "method", "updates", "threads", "snapshots")
 
 
 def stages(info: Mapping[str, Any]) -> list[dict[str, Any]]:
