@@ -60,7 +60,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     """One that is soon drawn."""
-    return invent(tmp_path_factory.mktemp("small") / "s", {"none": 0.0, "pgd": 1.0}, seeds=(1,), codes=("en", "de", "sw"))
+    return invent(
+        tmp_path_factory.mktemp("small") / "s", {"none": 0.0, "pgd": 1.0}, seeds=(1,), codes=("en", "de", "sw")
+    )
 
 
 @pytest.fixture(scope="module")
