@@ -37,13 +37,8 @@ def checkpoints(study: Material, findings: Findings) -> Table:
                 None,
             )
             if main is not None:
-                role = (
-                    "decides"
-                    if rule == primary
-                    else "upper bound: it looks at the targets"
-                    if parse_rule(rule).upper_bound
-                    else ""
-                )
+                bound = "upper bound: it looks at the targets" if parse_rule(rule).upper_bound else ""
+                role = "decides" if rule == primary else bound
                 test = main.difference
                 row = (
                     Cell(planned.name, arm=study.arm_of[planned.treatment]), Cell(rule, role),
