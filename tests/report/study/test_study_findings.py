@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -161,7 +161,7 @@ def test_other_checkpoint_rules_are_no_further_runs(tmp_path: Path) -> None:
     beside = []
     for rule, shift in (("best-dev", 1.0), ("oracle", 5.0)):
         for run in study.runs:
-            cell: Any = SimpleNamespace(**asdict(run.cell), checkpoint=rule)
+            cell = replace(run.cell, checkpoint=rule)
             own = shift if run.cell.arm == "freelb" else 0.0
             beside.append(replace(run, cell=cell, scores={code: score + own for code, score in run.scores.items()}))
     both = replace(study, beside=tuple(beside))

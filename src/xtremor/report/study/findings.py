@@ -18,12 +18,12 @@ from xtremor.compare.folders import Loaded, RunKey, Source, of_sources
 from xtremor.compare.settings import CompareSettings
 from xtremor.compare.table import Row, ScoreTable, Target
 from xtremor.errors import UserError, unknown
-from xtremor.report.study.material import Material, Run, rule_of
+from xtremor.report.study.material import Material, Run
 from xtremor.stats.hierarchical import FEW
 from xtremor.stats.intervals import Estimate, t_interval
 
 ITEMS = ("auto", "yes", "no")
-# Scored items of all runs up to which predictions are read unasked: seconds. Those of a large grid take long, and memory.
+# Scored items of all runs up to which predictions are read unasked: seconds. A large grid takes long, and memory.
 AUTO_ITEMS = 1_500_000
 
 
@@ -225,8 +225,8 @@ def by_rule(study: Material, findings: Findings) -> dict[str, Comparison]:
     Each is corrected by itself: another rule is another look at the same runs, and decides nothing.
     """
     found = {}
-    for rule in dict.fromkeys(rule_of(run.cell) for run in study.beside):
-        own = [run for run in study.beside if rule_of(run.cell) == rule]
+    for rule in dict.fromkeys(run.cell.checkpoint for run in study.beside):
+        own = [run for run in study.beside if run.cell.checkpoint == rule]
         there = {run.system for run in own}
         planned = [each for each in findings.planned if {each.treatment, each.control} <= there]
         compared, _ = _compared(Loaded(score_table(study, own), {}), study, planned, 0, 0)
