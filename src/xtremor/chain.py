@@ -9,8 +9,9 @@ from typing import Any
 
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, StageOptions, TrainOptions
+from xtremor.cli.tracking import TRACKING, TrackingOptions
 from xtremor.errors import UserError, unknown
-from xtremor.jobs import parse_methods, train_arguments
+from xtremor.jobs import flags, parse_methods, train_arguments
 from xtremor.launch import Job, run_side_by_side, share_of_run
 from xtremor.robust.methods.base import Method
 from xtremor.sizes import Opened, open_task
@@ -36,6 +37,7 @@ class Chain:
         stage: where the recipe of the first differs.
         text_stage: stages that unlabelled text joins, ``intermediate``, ``target`` or ``both``.
         keep_model: keep the models of the targets; those of the first stage always stay.
+        tracking: trackers of every run.
     """
 
     intermediate: str
@@ -50,6 +52,7 @@ class Chain:
     stage: StageOptions
     scoring: ScoringOptions
     keep_model: bool = False
+    tracking: TrackingOptions = TRACKING
     text_stage: str = "target"
 
     @property
@@ -144,7 +147,7 @@ def _first(chain: Chain, parts: list[Opened], recipe: TrainOptions, method: Meth
     task = TaskOptions(chain.intermediate, data)
     if len(parts) == 1:
         parts[0].refuse_other_run(folder, recipe, method, seed)
-    arguments = train_arguments(folder, seed, method, task, recipe, None, True)
+    arguments = train_arguments(folder, seed, method, task, recipe, None, True) + flags(chain.tracking)
     work = sum(part.training_tokens * method.expected_passes() + 3 * part.text_tokens for part in parts)
     done = share_of_run(folder, sum(part.updates for part in parts), 1.0)
     return Planned(Job(f"{name}-{folder.name}", tuple(arguments), work, done), folder, None)
@@ -168,6 +171,7 @@ def _second(
     folder = output / "runs" / _safe(target.name) / f"{name}-seed{seed}"
     target.refuse_other_run(folder, recipe, method, seed)
     arguments = train_arguments(folder, seed, method, target.options, recipe, target.scoring, chain.keep_model)
+    arguments += flags(chain.tracking)
     training = target.training_tokens * method.expected_passes() + 3 * target.text_tokens
     done = share_of_run(folder, target.updates, training / (training + target.scored_tokens))
     job = Job(f"{target.name}-{folder.name}", tuple(arguments), training + target.scored_tokens, done, after)

@@ -82,7 +82,8 @@ def open_options(options: TaskOptions, recipe: TrainOptions, scoring: ScoringOpt
     """
     from xtremor.encoders.load import load_tokenizer, skeleton
     from xtremor.training.batches import updates_in
-    from xtremor.training.run import category_of, check_positions
+    from xtremor.training.model import check_positions
+    from xtremor.training.prepare import category_of
     from xtremor.training.sources import draw, training_rows
 
     card, source = options.open(to_train=True)

@@ -16,7 +16,7 @@ from transformers import T5Config
 from xtremor.encoders import boundary
 from xtremor.encoders.load import is_task_model, load_task_model, skeleton
 from xtremor.errors import UserError
-from xtremor.training.run import positions_of
+from xtremor.training.model import positions_of
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 CLASSES = "AutoModelForSequenceClassification"

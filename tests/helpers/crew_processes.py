@@ -17,6 +17,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "sam": ("--method", "sam", "--accumulate", "2"),
     "smart": ("--method", "smart", "--bregman", "1"),
     "layer": ("--method", "noise", "--site", "layer:1", "--radius", "0.1", "--l2-sp", "0.1", "--probe-epochs", "0.5"),
+    "snapshots": ("--method", "plain", "--snapshots", "2", "--tracker", "tensorboard"),
 }
 # The last batch of an epoch is one row: fewer than there are processes.
 TAGGING = ("--task", "panx", "--method", "pgd", "--radius", "0.1", "--train-rows", "13", "--batch-size", "4")

@@ -38,7 +38,7 @@ BROKEN = {
     "threads = true": "threads must be a whole number, not True",
     "threads = 0": "threads must be at least 1, not 0",
     "strata = ['scripts']": r"strata: unknown stratum 'scripts' \(nearest: script",
-    "checkpoints = ['best']": r"checkpoints: unknown rule 'best' \(nearest: last\)",
+    "checkpoints = ['best']": r"checkpoints: unknown checkpoint rule 'best' \(nearest: best-dev",
     "store = 3": "store must be text, not 3",
     "keep = { target = 'no' }": r"keep.target: unknown value 'no'",
     "keep = { targets = 'always' }": r"\[keep\]: unknown key 'targets' \(nearest: target\)",

@@ -295,3 +295,30 @@ def test_killed_around_every_renaming(
     assert finish(process, 600) == 0, log.read_text(encoding="utf-8")
     assert log.read_text(encoding="utf-8").count("it was ended by signal 9") == len(kills)
     assert results(StudyFolder(folder)).select(SCORES).equals(straight()[1].select(SCORES))
+
+
+def test_claims_and_threats_of_real_runs(
+    straight: Callable[[], tuple[Path, pl.DataFrame]], tmp_path: Path, capsys: Captured
+) -> None:
+    from xtremor.study.claims import verdicts
+    from xtremor.study.review import threats
+
+    folder, table = straight()
+    ledger = tmp_path / "claims.toml"
+    ledger.write_text(
+        '[[claims]]\nname = "gain"\nkind = "gain"\nstatement = "s"\nsource = "we"\n'
+        'treatment = { stage1 = "adversarial" }\ncontrol = { stage1 = "plain" }\n',
+        encoding="utf-8",
+    )
+    (found,) = verdicts(StudyFolder(folder), ledger)
+    assert (found.treatment, found.control) == ("freelb-2", "standard")
+    means = [table.filter(system=name, language="sw")["score"].mean() for name in ("freelb-2", "standard")]
+    assert found.effect == pytest.approx(means[0] - means[1])  # type: ignore[operator]
+    named = {(each.kind, each.where) for each in threats(StudyFolder(folder))}
+    # FreeLB-2 makes twice plain's passes in the first stage, 24 rows before 16 of the target: (48 + 16) / (24 + 16).
+    (compute,) = (each for each in threats(StudyFolder(folder)) if each.kind == "compute")
+    assert "counted in the records" in compute.detail and 1.3 < float(compute.detail.split()[2]) < 2
+    assert {("plan", "the plan"), ("seeds", "freelb-2 against standard"), ("tiny", "panx")} <= named
+    assert not {"edited", "environment", "versions", "missing", "early"} & {kind for kind, _ in named}
+    assert call(["study", "claims", str(folder)]) == 0 and call(["review", str(folder)]) == 0
+    assert "11 verdicts" in capsys.readouterr().out

@@ -77,6 +77,19 @@ def test_two_processes_train_as_one(home: Path, two: Path, name: str, tmp_path: 
         assert one["loss"] == pytest.approx(other["loss"], abs=1e-4) and one["tokens"] == other["tokens"]
 
 
+def test_the_first_of_two_processes_keeps_snapshots(home: Path, two: Path, tmp_path: Path) -> None:
+    assert call(crew_processes.command("snapshots", str(tmp_path), str(home / "data"), str(home / "encoder"))) == 0
+    for path in sorted((tmp_path / "snapshots" / "snapshots").iterdir()):
+        alone, together = load_file(path), load_file(two / "snapshots" / "snapshots" / path.name)
+        assert alone.keys() == together.keys()
+        for key, weight in alone.items():
+            if not key.endswith("key.bias"):
+                assert torch.allclose(weight, together[key], atol=1e-4), (path.name, key)
+    record = read_json(two / "snapshots" / "run.json")
+    assert [each["update"] for each in record["snapshots"]] == [4, 8]
+    assert len(list((two / "snapshots" / "trackers" / "tensorboard").iterdir())) == 1
+
+
 def test_one_speaks(two: Path) -> None:
     said = [(two / f"log-{rank}").read_text(encoding="utf-8") for rank in (0, 1)]
     assert said[1] == ""

@@ -72,7 +72,7 @@ def states_of(
         UserError: as `encoders.load.load_encoder`.
     """
     from xtremor.encoders.load import load_encoder, load_tokenizer
-    from xtremor.training.run import check_positions
+    from xtremor.training.model import check_positions
 
     found = find_encoder(name)
     embedding = _embedding(found, pairs).changed(pooling, prefix, None)

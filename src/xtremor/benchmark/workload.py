@@ -87,7 +87,7 @@ def make_workload(encoder: str, shape: str | None, data: Path | None, scored: in
         drawn = drawn_features(TRAINING_ROWS, VOCABULARY)
         return Workload(f"{shape} (random)", lambda: of_shape(shape), 1, drawn, drawn_languages(scored), _drawn())
     from xtremor.encoders.load import load_tokenizer
-    from xtremor.training.run import pad_of
+    from xtremor.training.model import pad_of
 
     tokenizer = load_tokenizer(encoder)
     pad_token = pad_of(tokenizer)

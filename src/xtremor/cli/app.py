@@ -83,6 +83,16 @@ COMMANDS = {
         For example: `xtremor results studies/pilot`, or `xtremor results studies/pilot --task panx --output scores.csv`
         """,
     ),
+    "review": (
+        "xtremor.cli.review:review",
+        """Name what threatens the conclusions of a study, from its plan and its store; itemised, without a score.
+
+        Too few seeds and what they can see, unmatched compute, anything selected on a target, encoders that saw the
+        task, tiny test sets, a plan that was not kept, missing languages and runs, and more; each with what to do.
+
+        For example: `xtremor review studies/pilot`, or `xtremor review studies/pilot --json`
+        """,
+    ),
     "interpolate": (
         "xtremor.cli.interpolate:interpolate",
         """Move a trained run's encoder part of the way back to its pretrained weights (WiSE-FT).
@@ -104,11 +114,25 @@ COMMANDS = {
         `xtremor trim xlm-r-base --languages sw,yo --data DIR --task panx,tatoeba --half --output small`
         """,
     ),
+    "realign": (
+        "xtremor.cli.realign:realign",
+        """Fine-tune an encoder on translations, before any task: the rival of robust training.
+
+        Vectors of sentences, or of linked words (--words), are brought near those of their English originals, and
+        English is held where it was (Cao et al. 2020). Writes a run folder whose encoder any task can start from. It
+        uses text of the target languages, and every record that builds on it says so.
+
+        For example: `xtremor realign --encoder xlm-r-base --parallel-task tatoeba --data DIR --languages sw,tr
+        --align-rows 1000 --output runs/realigned`, then
+        `xtremor train --task xnli --data DIR --encoder runs/realigned --output runs/xnli`
+        """,
+    ),
     "evaluate": (
         "xtremor.cli.evaluate:evaluate",
         """Score a trained run in every language of its task.
 
-        Writes RUN/predictions.parquet (one row an item, with logits) and RUN/scores.json.
+        Writes RUN/predictions.parquet (one row an item, with logits) and RUN/scores.json. With --align the hidden
+        states of other languages are turned into English first, by a map fitted on translations (Procrustes).
 
         For example: `xtremor evaluate runs/pgd --languages sw,tr --limit 500`
         """,
@@ -148,6 +172,18 @@ COMMANDS = {
 
         For example: `xtremor select --task panx --k 1,2,4 --rows 2000 --output select`, or
         `xtremor select --task panx --data DIR --scores transfer.csv --output select`
+        """,
+    ),
+    "expect": (
+        "xtremor.cli.expect:expect",
+        """Estimate a run's accuracy in languages without labels, and check the estimates where there are some.
+
+        From how sure the run is (average thresholded confidence, chosen on English dev), and from lines through the
+        languages with labels; beside them the naive guesses: English dev, and the mean of the other languages. Every
+        estimate has an interval. Writes expected.json. Interrupted, the same command goes on.
+
+        For example: `xtremor expect runs/reviews --unlabelled sw=news.txt --output expected`, or
+        `xtremor expect runs/xnli --data DIR --displacement align --output expected`
         """,
     ),
     "predict": (

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from xtremor.cli.options import CONFIG, ConfigOptions, ScoringOptions
 from xtremor.cli.recipe import BallOptions, StageOptions, TrainOptions
+from xtremor.cli.tracking import TRACKING, TrackingOptions
 from xtremor.console import say
 from xtremor.errors import UserError
 
@@ -38,6 +39,7 @@ def chain(
     recipe: TrainOptions = DEFAULTS[1],
     stage: StageOptions = DEFAULTS[2],
     scoring: ScoringOptions = DEFAULTS[3],
+    tracking: TrackingOptions = TRACKING,
     config: ConfigOptions = CONFIG,
 ) -> None:
     """Train an intermediate task once, then every target from its encoder, and report each."""
@@ -50,7 +52,8 @@ def chain(
     first = split_names(methods, "--methods", "method", "plain,freelb")
     second = split_names(target_method, "--target-method", "method", "plain")
     whole = ",".join(split_names(intermediate, "--intermediate", "task", "xnli"))
-    options = (ball, recipe, stage, scoring, keep_model, text_stage)
+    tracking.names()
+    options = (ball, recipe, stage, scoring, keep_model, tracking, text_stage)
     chosen = Chain(whole, tasks, data, first, second, seeds, direct, *options)
     result = run_chain(chosen, output, workers)
     say(f"report: {result.page}")

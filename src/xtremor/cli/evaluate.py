@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from xtremor.cli.alignment import AlignmentOptions, ParallelOptions
 from xtremor.cli.options import (
     CONFIG,
     DATA_HELP,
@@ -23,6 +24,7 @@ from xtremor.errors import UserError
 from xtremor.wording import number_of
 
 DEFAULTS = (TaskOptions(), ScoringOptions(), PoolingOptions())
+ROTATION = (AlignmentOptions(), ParallelOptions())
 
 
 def evaluate(
@@ -44,24 +46,35 @@ def evaluate(
     upstream_question: Annotated[
         bool, Parameter(negative=(), help="xcopa: keep the field `question` as published, wrong in part of the rows.")
     ] = False,
+    checkpoint: Annotated[
+        str,
+        Parameter(
+            help="Weights: last, average-K, best-dev (English) or oracle (an upper bound), of a run with --snapshots.",
+        ),
+    ] = "last",
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
     scoring: ScoringOptions = DEFAULTS[1],
+    alignment: AlignmentOptions = ROTATION[0],
+    parallel: ParallelOptions = ROTATION[1],
     config: ConfigOptions = CONFIG,
 ) -> None:
     """Score a trained run in every language of its task, zero-shot."""
     from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run
+    from xtremor.evaluation.rules import parse_rule
     from xtremor.training.folder import RunFolder
     from xtremor.training.joint import refuse_several
 
     check_threads(threads)
+    rule = parse_rule(checkpoint)
     record = RunFolder(run).read_record()
     refuse_several(record, run)
     columns = {"text": text, "text_pair": text_pair, "label": label, "choices": choices}
     card, source = open_recorded(record, data, columns, generalized, task, upstream_question)
     length = record["training"]["max_length"]
     settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
-    _print(evaluate_run(run, source, card, settings, threads, output), json_)
+    rotation = alignment.settings(parallel, card, source, (scoring.split, scoring.codes()), data, output)
+    _print(evaluate_run(run, source, card, settings, threads, output, rotation, rule), json_)
 
 
 def baseline(
@@ -87,6 +100,8 @@ def baseline(
     task: TaskOptions = DEFAULTS[0],
     scoring: ScoringOptions = DEFAULTS[1],
     vectors: PoolingOptions = DEFAULTS[2],
+    alignment: AlignmentOptions = ROTATION[0],
+    parallel: ParallelOptions = ROTATION[1],
 ) -> None:
     """Score the frozen encoder: by the nearest English centroid of a class, or in retrieval by ranking candidates."""
     from xtremor.evaluation.centroid import run_baseline
@@ -98,13 +113,16 @@ def baseline(
     length = card.defaults.max_length if max_length is None else max_length
     rows = card.defaults.train_rows if train_rows is None else train_rows
     settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
+    rotation = alignment.settings(parallel, card, source, (scoring.split, scoring.codes()), task.data, output)
+    if rotation is not None and card.category != "retrieval":
+        raise UserError(f"--align: centroids of {card.name} are of the encoder as it is; train a run and evaluate that")
     if card.category == "retrieval":
         from xtremor.evaluation.frozen import FrozenOptions, run_frozen
 
         if train_rows is not None:
             raise UserError(f"--train-rows is about centroids of classes, and {card.name} is retrieval; leave it out")
         options = FrozenOptions(layer, vectors.pooling, vectors.prefix_query, vectors.prefix_passage)
-        _print(run_frozen(encoder, card, source, output, options, settings, threads), json_)
+        _print(run_frozen(encoder, card, source, output, options, settings, threads, rotation), json_)
         return
     _print(run_baseline(encoder, card, source, output, rows, settings, threads), json_)
 

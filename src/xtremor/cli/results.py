@@ -25,9 +25,14 @@ def results(
     language: Annotated[str | None, Parameter(help="Only these languages.")] = None,
     encoder: Annotated[str | None, Parameter(help="Only these encoders.")] = None,
     intermediate: Annotated[str | None, Parameter(help="Only after these intermediate tasks.")] = None,
+    checkpoint: Annotated[
+        str | None,
+        Parameter(help="Checkpoint rules, between commas (default: last, or the study's first); oracle by name alone."),
+    ] = None,
     rows: Annotated[bool, Parameter(negative=(), help="Print every score instead of means.")] = False,
 ) -> None:
     """Query the scores of a study."""
+    from xtremor.jobs import split_names
     from xtremor.study.files import StudyFolder
     from xtremor.study.results import FILTERS, filtered, means, write
     from xtremor.study.results import results as query
@@ -38,7 +43,8 @@ def results(
         for name, text in stated.items()
         if text is not None
     }
-    table = filtered(query(StudyFolder(study)), wanted)
+    rules = None if checkpoint is None else split_names(checkpoint, "--checkpoint", "rule", "last,average-3")
+    table = filtered(query(StudyFolder(study), rules), wanted)
     if output is not None:
         write(table, output)
         say(f"{output}: {table.height} scores")

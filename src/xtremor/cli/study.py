@@ -1,4 +1,4 @@
-"""``xtremor study``: plan, freeze, run, resume, status, watch, verify, recipes, new."""
+"""``xtremor study``: plan, freeze, run, resume, status, watch, verify, report, claims, review, recipes, new."""
 
 from __future__ import annotations
 
@@ -71,6 +71,18 @@ study = App(
     """,
     help_format="markdown",
     suppress_keyboard_interrupt=False,
+)
+
+# Imported when called; their help is known here.
+study.command(
+    "xtremor.cli.review:claims",
+    name="claims",
+    help="Say what the runs of a study support, contradict or leave open of claims in a ledger.",
+)
+study.command(
+    "xtremor.cli.review:review",
+    name="review",
+    help="Name what threatens the conclusions of a study: as `xtremor review`.",
 )
 
 
@@ -176,6 +188,38 @@ def verify(folder: FOLDER, /) -> None:
 
 
 @study.command
+def report(
+    folder: FOLDER,
+    /,
+    *,
+    output: Annotated[
+        Path | None, Parameter(alias="-o", help="Folder for page, charts and tables (default: report in the study's).")
+    ] = None,
+    ledger: Annotated[
+        Path | None, Parameter(help="Claims to judge (TOML), in place of those that come with it.")
+    ] = None,
+    items: Annotated[
+        str,
+        Parameter(help="Read predictions for the bootstrap over seeds and items: auto (where it is quick), yes, no."),
+    ] = "auto",
+    pictures: Annotated[bool, Parameter(help="Write charts as SVG, PNG and PDF too.")] = True,
+    json_: Annotated[
+        bool, Parameter(name="--json", negative=(), help="Print the answer and the paths of what was written as JSON.")
+    ] = False,
+) -> None:
+    """Make one page that answers the study's question from what is finished, with charts and tables to take away."""
+    from xtremor.report.study.page import build_study_report
+    from xtremor.study.files import StudyFolder
+
+    found = build_study_report(StudyFolder(folder), output, ledger, items, pictures)
+    say(f"report: {found.page}")
+    if json_:
+        print(json.dumps({"answer": found.answer, "files": [str(path) for path in found.files]}, ensure_ascii=False))
+    else:
+        print("\n".join(found.answer))
+
+
+@study.command
 def recipes() -> None:
     """List the studies that come with xtremor."""
     from xtremor.study.recipes import listed
@@ -237,7 +281,9 @@ def _drive(made: Plan, folder: StudyFolder, runs: RunOptions) -> None:
     from xtremor.study.driver import Driver, announce, units_of
     from xtremor.study.freeze import verdict
     from xtremor.study.launchers import make_launcher
+    from xtremor.tracking.names import check_installed
 
+    check_installed(made.trackers, "trackers:")
     store = folder.store(made).open(make=True)
     finished = store.finished()
     for key in made.stages:
@@ -250,4 +296,4 @@ def _drive(made: Plan, folder: StudyFolder, runs: RunOptions) -> None:
     announce(driver)
     driver.run()
     say(verdict(folder, made).sentence())
-    say(f"next: xtremor results {folder.path}")
+    say(f"next: xtremor study report {folder.path}, or xtremor results {folder.path}")

@@ -12,6 +12,7 @@ from cyclopts import Group, Parameter
 from xtremor.cli.options import CONFIG, ConfigOptions, ScoringOptions, TaskOptions
 from xtremor.cli.quickstart import QUICK_METHODS
 from xtremor.cli.recipe import METHOD, TRAINING, BallOptions, MethodOptions, TrainOptions
+from xtremor.cli.tracking import TRACKING, TrackingOptions
 from xtremor.console import say
 from xtremor.errors import UserError
 from xtremor.sweep.space import kinds, parse_axes
@@ -67,6 +68,7 @@ def sweep(
     ball: ListedBall = DEFAULTS[3],
     recipe: ListedRecipe = DEFAULTS[4],
     scoring: ScoringOptions = DEFAULTS[1],
+    tracking: TrackingOptions = TRACKING,
     config: ConfigOptions = CONFIG,
 ) -> None:
     """Search settings with equal trials for every method, and choose on English dev."""
@@ -79,13 +81,14 @@ def sweep(
             raise UserError(f"{option} must be at least {least}, not {number}")
     if not targets and scoring != DEFAULTS[1]:
         raise UserError("--split, --languages and --limit say which targets are scored; leave out --no-targets")
+    tracking.names()
     names = split_names(methods, "--methods", "method", "plain,pgd")
     several, single = _apart(own, ball, recipe)
     axes = parse_axes(several, trials is not None)
     base = TrainOptions(**{name: value for name, value in single.items() if name != "absolute"})
     chosen = Sweep(
         names, axes, seeds, trials, draw_seed, task, BallOptions(absolute=single.get("absolute", False)), base,
-        scoring if targets else None, keep_model,
+        scoring if targets else None, keep_model, tracking,
     )  # fmt: skip
     if dry_run:
         print("\n".join(plan_lines(chosen, plan(chosen, output), workers)))

@@ -13,6 +13,7 @@ from xtremor.cli.options import CONFIG, ConfigOptions, ScoringOptions, TaskOptio
 from xtremor.cli.recipe import BallOptions, MethodOptions, MixingOptions, TrainOptions
 from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.cli.substitution import SubstitutionOptions
+from xtremor.cli.tracking import TRACKING, TrackingOptions
 from xtremor.console import say
 from xtremor.errors import UserError
 
@@ -36,6 +37,10 @@ def train(
     checkpoint_seconds: Annotated[
         float, Parameter(help="Seconds between checkpoints; results do not depend on it.")
     ] = 60.0,
+    snapshots: Annotated[
+        int | None,
+        Parameter(help="Keep the weights this often over the schedule, for `evaluate --checkpoint` (default: not)."),
+    ] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the run's record as JSON.")] = False,
     plan: Annotated[
         bool, Parameter(negative=(), help="Print the memory that the run will need, and stop; nothing is loaded.")
@@ -51,6 +56,7 @@ def train(
     ] = None,
     vectors: PoolingOptions = VECTORS,
     words: SubstitutionOptions = WORDS,
+    tracking: TrackingOptions = TRACKING,
     config: ConfigOptions = CONFIG,
 ) -> None:
     """Fine-tune an encoder on a task's English rows with one method and one seed."""
@@ -63,6 +69,7 @@ def train(
     with joined() as together:
         # What is refused here is refused by all processes that share the run, and said by one.
         with together():
+            trackers = tracking.made()
             settings_of_method, tasks = method.settings(ball, words), task.several()
             if tasks is None:
                 mixing.refuse()
@@ -78,16 +85,18 @@ def train(
                 card = joint_card([card for card, _ in tasks])
                 vectors.check(card, temperature=temperature)
                 settings, mixed = recipe.settings(card, settings_of_method, seed), mixing.mixing()
+            settings = replace(settings, snapshots=snapshots)
         if plan:
             _plan(settings, None if tasks is not None else source, card, json_)
             return
-        options = (keep_model, recipe.threads, checkpoint_seconds)
-        if tasks is not None:
-            from xtremor.training.several import train_several
+        with trackers:
+            options = (keep_model, recipe.threads, checkpoint_seconds, trackers)
+            if tasks is not None:
+                from xtremor.training.several import train_several
 
-            _tell(train_several(settings, tasks, mixed, output, *options), output, keep_model, json_)
-            return
-        record = train_and_evaluate(settings, card, source, output, scored, *options)
+                _tell(train_several(settings, tasks, mixed, output, *options), output, keep_model, json_)
+                return
+            record = train_and_evaluate(settings, card, source, output, scored, *options)
     dev = record["english_dev"]
     if dev is not None:
         say(dev_sentence(dev))
@@ -109,7 +118,7 @@ def _plan(settings: TrainSettings, source: Source | None, card: TaskCard, as_jso
     import torch
 
     from xtremor.training.memory_plan import plan_run
-    from xtremor.training.run import prepare
+    from xtremor.training.prepare import prepare
 
     on_gpu = torch.cuda.is_available()
     planned = plan_run(settings, prepare(settings, card, source), on_gpu)

@@ -88,6 +88,15 @@ def load(paths: Sequence[Path], task: str | None = None) -> Loaded:
         sources = [each for each in sources if each.task == task]
         if not sources:
             raise UserError(f"--task {task}: the runs are of {', '.join(known)}")
+    return of_sources(sources, notes)
+
+
+def of_sources(sources: Sequence[Source], notes: Sequence[str] = ()) -> Loaded:
+    """Scores of evaluated runs, in percent, and the items behind them where all runs of a task keep predictions.
+
+    Raises:
+        UserError: runs of one task on other splits or items, or whose predictions do not give their scores.
+    """
     by_task: dict[str, list[Source]] = {}
     for each in sources:
         by_task.setdefault(each.task, []).append(each)
@@ -104,7 +113,7 @@ def load(paths: Sequence[Path], task: str | None = None) -> Loaded:
             ]
             if found is not None:
                 items[name] = found
-    return Loaded(ScoreTable.of(rows), items, tuple(notes))
+    return Loaded(ScoreTable.of(rows, percent=True), items, tuple(notes))
 
 
 def _from_folders(folders: Sequence[Path]) -> tuple[list[Source], list[str]]:
@@ -143,10 +152,12 @@ def _of_run(run: Run) -> Source:
 
 
 def _from_file(path: Path) -> Source:
+    from xtremor.report.records import refuse_upper_bound
     from xtremor.scoring.predictions import read_predictions
     from xtremor.tasks.cards import all_cards
 
     _, told = read_predictions(path)
+    refuse_upper_bound(told, path)
     lacks = [key for key in ("arm", "seed", "task", "split") if key not in told]
     if lacks:
         raise UserError(f"{path} does not say its {lacks[0]}; name the run folder instead")

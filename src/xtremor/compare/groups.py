@@ -125,7 +125,7 @@ def _members(scores: Balanced, task: str) -> list[int]:
 def _divide(scores: Balanced, members: Sequence[int], scheme: str) -> dict[str, list[int]]:
     values: dict[str, list[int]] = {}
     for place in members:
-        values.setdefault(_value(scores.tests[place].language, scheme), []).append(place)
+        values.setdefault(value_of(scores.tests[place].language, scheme), []).append(place)
     if set(values) == {UNKNOWN}:
         return {}
     if scheme in _MANY:
@@ -136,7 +136,8 @@ def _divide(scores: Balanced, members: Sequence[int], scheme: str) -> dict[str, 
     return dict(sorted(values.items(), key=lambda each: (each[0] in (SINGLES, UNKNOWN), each[0])))
 
 
-def _value(code: str, scheme: str) -> str:
+def value_of(code: str, scheme: str) -> str:
+    """The stratum of a language in a scheme; ``unknown`` where there is no saying."""
     if scheme != RESOURCE:
         return strata_or_unknown(code).get(scheme, UNKNOWN)
     try:

@@ -182,7 +182,7 @@ def latex(comparison: Comparison) -> list[str]:
     rows = [f"% {HEAD}"]
     for contrast in comparison.contrasts:
         main = contrast.main
-        row = f"{_escaped(main.control)} & {len(main.values[1])} & {main.means[1]:.2f} & & & \\\\"
+        row = f"{escaped(main.control)} & {len(main.values[1])} & {main.means[1]:.2f} & & & \\\\"
         if row not in rows:
             rows.append(row)
         rows.append(latex_row(main))
@@ -195,11 +195,12 @@ def latex_row(effect: Effect) -> str:
     interval = f"$[{found.low:+.2f}, {found.high:+.2f}]$" if found else "--"
     p = effect.adjusted
     shown = "--" if p is None else "$<0.001$" if p < 0.001 else f"${p:.3f}$"
-    cells = [_escaped(effect.treatment), str(len(effect.values[0])), f"{effect.means[0]:.2f}"]
+    cells = [escaped(effect.treatment), str(len(effect.values[0])), f"{effect.means[0]:.2f}"]
     return " & ".join([*cells, f"${effect.effect:+.2f}$", interval, shown]) + r" \\"
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
+    """Text for LaTeX."""
     replaced: Sequence[tuple[str, str]] = (
         ("\\", r"\textbackslash{}"), *((mark, f"\\{mark}") for mark in "&%$#_{}"),
         ("~", r"\textasciitilde{}"), ("^", r"\textasciicircum{}"),

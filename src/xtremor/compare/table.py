@@ -77,10 +77,11 @@ class ScoreTable:
         return ordered(self.scores[system])
 
     @staticmethod
-    def of(rows: Iterable[Row], seeded: bool = True) -> ScoreTable:
+    def of(rows: Iterable[Row], seeded: bool = True, percent: bool = False) -> ScoreTable:
         """Check rows and arrange them.
 
-        Scores that all lie in 0 to 1 are read as shares and shown in points of 100.
+        Scores that all lie in 0 to 1 are read as shares and shown in points of 100, unless they are known to be
+        ``percent``: then a score of 0.4 is a poor one.
 
         Raises:
             UserError: no row, a score that is not finite, one cell twice, or shares beside percentages.
@@ -89,8 +90,8 @@ class ScoreTable:
         if not each:
             raise UserError("there is no score to compare; expected a table with a row a score")
         _check(each, seeded)
-        shares = all(0 <= row.score <= 1 for row in each) and any(0 < row.score < 1 for row in each)
-        if not shares:
+        shares = not percent and _are_shares(each)
+        if not shares and not percent:
             _check_scales(each)
         found: dict[str, dict[str, dict[Target, list[float]]]] = {}
         for row in each:
@@ -102,9 +103,9 @@ class ScoreTable:
         }
         notes = ["Scores lie between 0 and 1: read as shares, shown in points of 100."] if shares else []
         notes += _nested(found)
-        percent = all(0 <= row.score <= 100 for row in each)
+        points = percent or all(0 <= row.score <= 100 for row in each)
         tests = tuple(dict.fromkeys(row.test for row in each))
-        return ScoreTable(tuple(found), tests, scores, seeded, percent, tuple(notes))
+        return ScoreTable(tuple(found), tests, scores, seeded, points, tuple(notes))
 
 
 def ordered(seeds: Iterable[str]) -> tuple[str, ...]:
@@ -131,6 +132,10 @@ def _check(rows: Sequence[Row], seeded: bool) -> None:
             raise UserError(
                 f"{row.place} and {other.place} are both of system '{row.system}' on {row.test}{seed}; {advice}"
             )
+
+
+def _are_shares(rows: Sequence[Row]) -> bool:
+    return all(0 <= row.score <= 1 for row in rows) and any(0 < row.score < 1 for row in rows)
 
 
 def _check_scales(rows: Sequence[Row]) -> None:

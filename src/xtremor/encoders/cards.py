@@ -23,6 +23,7 @@ class EncoderCard:
         licence: of the weights.
         available: whether it can be loaded without a network, as found when the card was listed.
         prefixes: what it was trained to read before a query and before a passage; empty where nothing.
+        translations: whether it saw translation pairs in training; None where we do not know.
     """
 
     name: str
@@ -35,6 +36,7 @@ class EncoderCard:
     licence: str
     available: bool = False
     prefixes: tuple[str, str] = ("", "")
+    translations: bool | None = None
 
 
 _NOT_ZERO_SHOT = "XNLI, question answering and retrieval are not strictly zero-shot"
@@ -44,21 +46,28 @@ _CC100 = "masked words of CC-100 web text only: no task labels, no translation p
 
 CARDS: tuple[EncoderCard, ...] = (
     EncoderCard(
-        "starter", None, 12, 384, 118, "about 100", f"{starter.WHAT}: {_NOT_ZERO_SHOT}", "MIT", prefixes=_PREFIXES
+        "starter", None, 12, 384, 118, "about 100", f"{starter.WHAT}: {_NOT_ZERO_SHOT}", "MIT", prefixes=_PREFIXES,
+        translations=True,
     ),
     EncoderCard(
         "mbert", "google-bert/bert-base-multilingual-cased", 12, 768, 178, "104",
         "masked words and next sentences of Wikipedia, from which PAN-X, XQuAD, MLQA and TyDi QA draw their text; "
-        "no task labels", "Apache-2.0",
+        "no task labels", "Apache-2.0", translations=False,
     ),
-    EncoderCard("xlm-r-base", "FacebookAI/xlm-roberta-base", 12, 768, 278, "100", _CC100, "MIT"),
-    EncoderCard("xlm-r-large", "FacebookAI/xlm-roberta-large", 24, 1024, 560, "100", _CC100, "MIT"),
-    EncoderCard("e5-small", "intfloat/multilingual-e5-small", 12, 384, 118, "about 100", _E5, "MIT", False, _PREFIXES),
-    EncoderCard("e5-base", "intfloat/multilingual-e5-base", 12, 768, 278, "about 100", _E5, "MIT", False, _PREFIXES),
-    EncoderCard("e5-large", "intfloat/multilingual-e5-large", 24, 1024, 560, "about 100", _E5, "MIT", False, _PREFIXES),
+    EncoderCard("xlm-r-base", "FacebookAI/xlm-roberta-base", 12, 768, 278, "100", _CC100, "MIT", translations=False),
+    EncoderCard("xlm-r-large", "FacebookAI/xlm-roberta-large", 24, 1024, 560, "100", _CC100, "MIT", translations=False),
+    EncoderCard(
+        "e5-small", "intfloat/multilingual-e5-small", 12, 384, 118, "about 100", _E5, "MIT", False, _PREFIXES, True
+    ),
+    EncoderCard(
+        "e5-base", "intfloat/multilingual-e5-base", 12, 768, 278, "about 100", _E5, "MIT", False, _PREFIXES, True
+    ),
+    EncoderCard(
+        "e5-large", "intfloat/multilingual-e5-large", 24, 1024, 560, "about 100", _E5, "MIT", False, _PREFIXES, True
+    ),
     EncoderCard(
         "mdeberta", "microsoft/mdeberta-v3-base", 12, 768, 278, "100",
-        "replaced tokens in CC-100 web text only: no task labels, no translation pairs", "MIT",
+        "replaced tokens in CC-100 web text only: no task labels, no translation pairs", "MIT", translations=False,
     ),
     EncoderCard(
         "mmbert", "jhu-clsp/mmBERT-base", 22, 768, 307, "1833",
@@ -73,7 +82,7 @@ CARDS: tuple[EncoderCard, ...] = (
     EncoderCard(
         "eurobert", "EuroBERT/EuroBERT-210m", 12, 768, 212, "15",
         "web text, code and mathematics in 15 languages, with translation pairs: retrieval is not strictly zero-shot",
-        "Apache-2.0",
+        "Apache-2.0", translations=True,
     ),
 )  # fmt: skip
 

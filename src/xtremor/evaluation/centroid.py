@@ -110,7 +110,7 @@ def run_baseline(
     from xtremor.evaluation.predict import forward_rows, mean_pooled
     from xtremor.scoring.predictions import predictions_table
     from xtremor.tasks import classification
-    from xtremor.training.run import check_positions, pad_of
+    from xtremor.training.model import check_positions, pad_of
     from xtremor.training.sources import draw
 
     computing.prepare(threads)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from xtremor.evaluation.predict import forward_rows, shares
 from xtremor.scoring.nearest import nearest
 from xtremor.tasks.base import RetrievalExample, RetrievalPair
 from xtremor.tasks.embedding import Embedding
-from xtremor.tasks.retrieval import encode, pool, query_length
-from xtremor.training.run import pad_of
+from xtremor.tasks.retrieval import ENGLISH_QUERIES, encode, pool, query_length
+from xtremor.training.model import pad_of
 
 # English pairs that a layer is chosen on.
 LAYER_PAIRS = 1000
@@ -32,6 +32,7 @@ class Embedder:
         device: where the model is.
         embedding: layer, pooling and prefixes.
         max_length: longest input in tokens.
+        mappings: language -> (N, H) to (N, H), what vectors of its texts go through (``alignment.procrustes``).
     """
 
     model: nn.Module
@@ -39,6 +40,7 @@ class Embedder:
     device: torch.device
     embedding: Embedding
     max_length: int
+    mappings: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
 
     @property
     def layers(self) -> int:
@@ -49,17 +51,32 @@ class Embedder:
         self, examples: Sequence[RetrievalExample], on_share: Callable[[float], None] | None = None
     ) -> np.ndarray:
         """(N, H) float32; equal texts have equal vectors, byte for byte."""
-        return self._vectors(examples, self.embedding.prefix_query, query_length(examples, self.max_length), on_share)
+        length = query_length(examples, self.max_length)
+        found = self._vectors(examples, self.embedding.prefix_query, length, on_share)
+        return found if examples and examples[0].task in ENGLISH_QUERIES else self._mapped(examples, found)
 
     def passages(
         self, examples: Sequence[RetrievalExample], on_share: Callable[[float], None] | None = None
     ) -> np.ndarray:
         """(N, H) float32 of candidates; likewise."""
-        return self._vectors(examples, self.embedding.prefix_passage, self.max_length, on_share)
+        found = self._vectors(examples, self.embedding.prefix_passage, self.max_length, on_share)
+        return self._mapped(examples, found)
 
     def every_layer(self, examples: Sequence[RetrievalExample]) -> np.ndarray:
         """(N, layers + 1, H) float32 of texts with the prefix of queries, from the embeddings up; likewise."""
         return self._vectors(examples, self.embedding.prefix_query, self.max_length, None, self._read_all)
+
+    def _mapped(self, examples: Sequence[RetrievalExample], vectors: np.ndarray) -> np.ndarray:
+        """The vectors of every language through its map; those of languages without one as they are."""
+        languages = np.array([each.language for each in examples])
+        moved = vectors.copy() if self.mappings else vectors
+        for code, mapping in self.mappings.items():
+            rows = np.flatnonzero(languages == code)
+            if len(rows):
+                # Products of matrices round otherwise with other rows beside them, and ties would not be ties.
+                distinct, places = np.unique(vectors[rows], axis=0, return_inverse=True)
+                moved[rows] = mapping(distinct)[places.reshape(-1)]
+        return moved
 
     def _vectors(
         self,

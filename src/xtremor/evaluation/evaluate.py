@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xtremor import computing, machine
+from xtremor.alignment.rows import parallel_text_seen
 from xtremor.console import Progress, say
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.apart import check_task, identity_apart, record_apart
+from xtremor.evaluation.checkpoints import choose, score_oracle, sweep
 from xtremor.evaluation.loaded import check_model, load_run
+from xtremor.evaluation.rules import LAST, Rule
 from xtremor.languages import is_english
 from xtremor.scoring.parts import Parts, parts
 from xtremor.sources.base import Source
@@ -22,6 +26,7 @@ from xtremor.tasks.base import TaskCard
 from xtremor.tasks.category import category
 from xtremor.tasks.embedding import Embedding
 from xtremor.training.folder import RunFolder, read_json, write_json
+from xtremor.training.lineage import root_name
 from xtremor.training.sources import recorded_sources
 from xtremor.training.token_cache import keeping_tokens
 from xtremor.wording import number_of
@@ -31,11 +36,15 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from xtremor.alignment.evaluated import Aligned, Alignment
     from xtremor.evaluation.embedder import Embedder
 
 
 # Rows that are predicted together: many batches, and little memory whatever the number of rows.
 CHUNK = 8192
+# Folder within a run for the scores of other weights than those of its last step.
+CHECKPOINTS = "checkpoints"
+LAST_STEP = Rule()
 # Metrics of rankings, which submissions key by the ids of the queries.
 KEYED = ("map@20", "mrr@20")
 
@@ -124,16 +133,19 @@ def evaluate(
     settings: EvaluationSettings,
     device: torch.device,
     found: Parts,
+    aligned: Aligned | None = None,
 ) -> str:
     """Predict every row of every language into ``found``; return the split's name.
 
     Languages make one stream, of which no more than `CHUNK` rows and the language that is being read are in memory.
+    Where they are ``aligned``, the rows of each are passed apart, through its own map.
     """
     if card.category == "retrieval":
         from xtremor.evaluation.embedder import Embedder
 
         split, examples = read_examples(card, source, settings)
-        embedder = Embedder(model, tokenizer, device, settings.embedding, settings.max_length)
+        mappings = {} if aligned is None else aligned.mappings
+        embedder = Embedder(model, tokenizer, device, settings.embedding, settings.max_length, mappings)
         with keeping_tokens():
             found.add(rank_examples(embedder, card, source, split, examples)[0])
         return split
@@ -143,17 +155,19 @@ def evaluate(
         Progress(f"scoring {card.name} in {number_of(len(counts), 'languages')}", sum(counts.values())) as progress,
         keeping_tokens(),
     ):
-        for rows in _stream(source, split, counts):
+        for rows in _stream(source, split, counts, apart=aligned is not None):
 
             def advance(share: float, rows: int = len(rows)) -> None:
                 progress.advance(share * rows)
 
-            found.add(kind.predict(model, tokenizer, rows, labels, settings.max_length, device, advance))
+            with nullcontext() if aligned is None else aligned.over(model, rows[0].language):
+                found.add(kind.predict(model, tokenizer, rows, labels, settings.max_length, device, advance))
     return split
 
 
-def _stream(source: Source, split: str, counts: Mapping[str, int]) -> Iterator[list[Any]]:
-    """The first ``counts`` rows of every language, one after the other, in chunks whatever their language."""
+def _stream(source: Source, split: str, counts: Mapping[str, int], apart: bool = False) -> Iterator[list[Any]]:
+    """The first ``counts`` rows of every language, one after the other, in chunks whatever their language, or
+    ``apart`` for each language."""
     waiting: list[Any] = []
     for language, count in counts.items():
         rows = source.examples(split, language)[:count]
@@ -163,6 +177,9 @@ def _stream(source: Source, split: str, counts: Mapping[str, int]) -> Iterator[l
             yield waiting + rows[at:end]
             at, waiting = end, []
         waiting += rows[at:]
+        if apart and waiting:
+            yield waiting
+            waiting = []
     if waiting:
         yield waiting
 
@@ -218,11 +235,16 @@ def write_evaluation(
     text = record.get("unlabelled")
     if text is not None:
         made["unlabelled_text_seen"] = text["languages"]
+    parallel = parallel_text_seen(record)
+    if parallel:
+        made["parallel_text_seen"] = parallel
     # A file of the user's own may be in a language on which we have no facts.
     strata_of = strata_or_unknown if isinstance(source, OwnSource) else None
     sources = [code for code in recorded_sources(record) if not is_english(code)]
     if sources:
         made["trained_on"] = sources
+    if "checkpoint" in (facts or {}):
+        made["checkpoint"] = dict(facts or {})["checkpoint"]
     scores = {**scores_from_parts(table, card, split, strata_of, sources), **made}
     # A centroid's cosines are no logits.
     if card.category in ("classification", "choice") and record["method"]["name"] != "centroid":
@@ -255,12 +277,18 @@ def write_untrained(
     """Make the run folder of scores for which nothing was trained here, and return them; see `write_evaluation`."""
     folder.claim(identity)
     try:
-        write_json(folder.record, record)
-        scores = write_evaluation(folder, table, split, settings, card, record, seconds, source, labels, facts)
+        scores = _write_both(folder, table, split, settings, card, record, seconds, source, labels, facts)
     finally:
         folder.release()
     say(summary(scores))
     return scores
+
+
+def _write_both(folder: RunFolder, table: Any, split: str, *rest: Any) -> dict[str, Any]:
+    """run.json and what `write_evaluation` writes, into a folder that has been claimed."""
+    _, _, record, *_ = rest
+    write_json(folder.record, record)
+    return write_evaluation(folder, table, split, *rest)
 
 
 def question_ids(card: TaskCard, source: Source, split: str, counts: Mapping[str, int]) -> dict[str, list[str]]:
@@ -280,6 +308,8 @@ def evaluate_run(
     settings: EvaluationSettings,
     threads: int | None = None,
     output: Path | None = None,
+    alignment: Alignment | None = None,
+    rule: Rule = LAST_STEP,
 ) -> dict[str, Any]:
     """Load ``RUN/model`` with transformers, score it, write the results and return the scores.
 
@@ -289,10 +319,13 @@ def evaluate_run(
         card: of the task; another one than the run's where its head can answer it.
         settings: what is scored.
         threads: for the CPU; None leaves torch's choice.
-        output: a folder for the results; None is the run folder.
+        output: a folder for the results; None is the run folder, and of another rule than the last step one within it.
+        alignment: turn the hidden states of other languages into English first; ``output`` is then needed.
+        rule: which weights of the run are scored.
 
     Raises:
-        UserError: no model, a task that it cannot answer, bad data, or an output that holds something else.
+        UserError: no model, no snapshots where the rule needs them, a task that it cannot answer, bad data, or an
+            output that holds something else.
     """
     import torch
 
@@ -302,23 +335,57 @@ def evaluate_run(
     check_model(folder)
     check_task(run, record, card, output)
     settings = replace(settings, embedding=Embedding.recorded(record["training"]) or settings.embedding)
+    if alignment is not None and rule.name != LAST:
+        raise UserError(
+            f"the checkpoint rule {rule.label} and a rotation of hidden states were never tried together; leave one out"
+        )
+    chosen = choose(folder, record, rule)
+    if output is None and rule.name != LAST:
+        output = folder.path / CHECKPOINTS / rule.label
     target = folder if output is None else RunFolder(output)
-    claimed = {} if output is None else identity_apart(folder, card, selection(settings, source))
+    claimed = {} if output is None else identity_apart(folder, card, selection(settings, source), chosen)
+    claimed |= {} if alignment is None else {"alignment": alignment.identity()}
     if output is not None:
         target.check(claimed)
         if evaluated(target, settings, source):
+            sweep(output)
             say(f"{output}: already scored")
             return read_json(target.scores)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer, labels = load_run(run, card, source, device)
     started = time.monotonic()
-    with parts() as found:
-        split = evaluate(model, tokenizer, labels, card, source, settings, device, found)
-        seconds = time.monotonic() - started
-        if output is not None:
-            apart = record_apart(run, record, card)
-            return write_untrained(target, claimed, found, split, settings, card, apart, seconds, source, labels)
-        scores = write_evaluation(folder, found, split, settings, card, record, seconds, source, labels)
+    aligned, root = None, root_name(record, record["training"]["encoder"])
+    facts: dict[str, Any] = {"checkpoint": chosen.facts()}
+    apart = record if output is None else record_apart(run, record, card, chosen)
+    if alignment is not None:
+        from xtremor.alignment.evaluated import align_model
+        from xtremor.alignment.records import enter
+
+        aligned = align_model(alignment, model, tokenizer, card, source, settings, root)
+        apart, facts = enter(apart, aligned, root), {**facts, "alignment": aligned.record}
+
+    def score(into: Parts) -> str:
+        return evaluate(model, tokenizer, labels, card, source, settings, device, into, aligned)
+
+    try:
+        with parts() as found:
+            if rule.upper_bound:
+                # Now, because snapshots that have been scored are kept there.
+                target.claim(claimed)
+                split, best = score_oracle(chosen, model, card, target.path, found, score)
+                facts["checkpoint"]["by_language"] = best
+            else:
+                if chosen.updates:
+                    chosen.snapshots.put(chosen.updates, model)
+                split = score(found)
+                if output is not None:
+                    target.claim(claimed)
+            rest = (settings, card, apart, time.monotonic() - started, source, labels, facts)
+            write = write_evaluation if output is None else _write_both
+            scores = write(target, found, split, *rest)
+        sweep(target.path)
+    finally:
+        target.release()
     say(summary(scores))
     return scores
 
@@ -342,8 +409,11 @@ def evaluated(folder: RunFolder, settings: EvaluationSettings, source: Source) -
 
 def summary(scores: dict[str, Any]) -> str:
     """One line: the averages of a score file."""
+    rule = scores.get("checkpoint") or {}
     parts = [f"{scores['average']:.2f} on average over {number_of(len(scores['languages']), 'languages')}"]
     if scores.get("average_without_english") is not None:
         left_out = ", ".join(["English", *scores.get("trained_on", ())])
         parts.append(f"{scores['average_without_english']:.2f} without {left_out}")
-    return f"{scores['task']} {scores['split']}, {scores['metric']}: {', '.join(parts)}"
+    told = "" if rule.get("rule", LAST) == LAST else f", {rule['rule']}"
+    told += " (an upper bound, chosen on the scored rows themselves)" if rule.get("upper_bound") else ""
+    return f"{scores['task']} {scores['split']}{told}, {scores['metric']}: {', '.join(parts)}"

@@ -29,6 +29,7 @@ from xtremor.training.lineage import root_name
 from xtremor.training.token_cache import keeping_tokens
 
 if TYPE_CHECKING:
+    from xtremor.alignment.evaluated import Alignment
     from xtremor.evaluation.embedder import Embedder
 
 BEST = "best"
@@ -108,8 +109,10 @@ def run_frozen(
     options: FrozenOptions,
     settings: EvaluationSettings,
     threads: int | None = None,
+    alignment: Alignment | None = None,
 ) -> dict[str, Any]:
-    """Write a run folder for the encoder as it is and return its scores.
+    """Write a run folder for the encoder as it is and return its scores; with ``alignment`` its vectors of other
+    languages are turned into English first.
 
     Raises:
         UserError: an option, an encoder or a file that cannot be used; nothing is written then.
@@ -118,7 +121,7 @@ def run_frozen(
 
     from xtremor.encoders.load import fingerprint, load_encoder, load_tokenizer
     from xtremor.evaluation.embedder import Embedder, check_layer
-    from xtremor.training.run import check_positions
+    from xtremor.training.model import check_positions
 
     computing.prepare(threads)
     found = find_encoder(encoder)
@@ -127,6 +130,7 @@ def run_frozen(
     folder = RunFolder(output)
     identity = {"format": FORMAT, "task": card.name, "encoder": fingerprint(found.name), "method": "frozen"}
     identity |= {"max_length": settings.max_length, **vars(embedding), "layer_chosen_by": chosen_by}
+    identity |= {} if alignment is None else {"alignment": alignment.identity()}
     folder.check(identity)
     if evaluated(folder, settings, source):
         say(f"{output}: already scored")
@@ -146,6 +150,12 @@ def run_frozen(
     else:
         embedder = replace(embedder, embedding=replace(embedding, layer=_number(embedder)))
     say(f"{card.name}: {described(embedder.embedding)}")
+    aligned = None
+    if alignment is not None:
+        from xtremor.alignment.evaluated import align_vectors
+
+        aligned = align_vectors(alignment, embedder, card, source, settings, found.base)
+        embedder, facts["alignment"] = replace(embedder, mappings=aligned.mappings), aligned.record
     with keeping_tokens():
         table, thresholds = rank_examples(embedder, card, source, split, examples)
     if thresholds:
@@ -153,6 +163,10 @@ def run_frozen(
     training = {"max_length": settings.max_length, **vars(embedder.embedding), "layer_chosen_by": chosen_by}
     arm = f"frozen, layer {embedder.embedding.layer}, {embedder.embedding.pooling}"
     record = {**frozen_record(card, arm, "frozen", report, training, source, device), "category": card.category}
+    if aligned is not None:
+        from xtremor.alignment.records import enter
+
+        record = enter(record, aligned, found.base)
     seconds = time.monotonic() - started
     return write_untrained(folder, identity, table, split, settings, card, record, seconds, source, (), facts)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xtremor.report.records import Run
 
 # Training settings that belong to the run and not to its arm, or are compared elsewhere.
-_FREE = ("seed", "task", "encoder", "method", "updates", "output", "device", "threads")
+_FREE = ("seed", "task", "encoder", "method", "updates", "output", "device", "threads", "snapshots")
 
 
 def configuration(run: Run) -> dict[str, Any]:
@@ -20,6 +20,8 @@ def configuration(run: Run) -> dict[str, Any]:
     training = {key: value for key, value in (run.info.get("training") or {}).items() if key not in _FREE}
     if isinstance(training.get("unlabelled"), dict):
         training["unlabelled"] = _unlabelled(training["unlabelled"])
+    if isinstance(training.get("alignment"), dict):
+        training["alignment"] = _alignment(training["alignment"])
     found = lineage.flat({"method": run.info["method"], "training": training}) | lineage.configuration(run.info)
     if lineage.stages(run.info):
         # After a stage nothing but the encoder is ever taken, asked for or not.
@@ -36,6 +38,17 @@ def _unlabelled(text: dict[str, Any]) -> str:
         named.append(f"the {text.get('split')} rows of {', '.join(map(str, text['languages']))}")
     digest = str(text.get("sha256") or "")[:8]
     return f"{text.get('rows')} texts an update from {' and '.join(named)} (sha256 {digest})"
+
+
+def _alignment(found: dict[str, Any]) -> str:
+    """The map of hidden states into English that scores were made with, in words that differ where it does."""
+    rows = "all" if found.get("rows_asked") is None else f"{found['rows_asked']:,}"
+    draw = f", draw {found['seed']}" if found.get("seed") else ""
+    languages = ", ".join(found.get("languages") or ())
+    return (
+        f"{found.get('kind')} ({found.get('pooling')}) on {rows} rows of {languages} from {found.get('parallel_text')}"
+        f"{draw} (sha256 {str(found.get('sha256') or '')[:8]})"
+    )
 
 
 def _files(run: Run) -> dict[str, Any]:

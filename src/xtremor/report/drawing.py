@@ -137,12 +137,12 @@ def rendered(template: str, specs: Mapping[str, Any], **values: Any) -> str:
     from xtremor import __version__
 
     assets = files("xtremor.report") / "assets"
-    read = {name: (assets / name).read_text(encoding="utf-8") for name in (template, "page.css", "page.js")}
+    read = {name: (assets / name).read_text(encoding="utf-8") for name in (template, "page.css", "page.js", "sort.js")}
     charts = json.dumps({"themes": themes(), "charts": dict(specs)}).replace("<", "\\u003c")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(read[template]).render(
         css=Markup(read["page.css"]),
-        js=Markup(read["page.js"]),
+        js=Markup(read["page.js"] + read["sort.js"]),
         chart_data=Markup(charts),
         vega=Markup(vega_bundle()),
         colours=COLOURS,

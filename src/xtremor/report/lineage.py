@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # What of a stage differs between the seeds of one arm, or only says where it lay.
 _OF_THE_RUN = ("seed", "folder", "fingerprint")
-_OF_THE_SETTINGS = ("seed", "task", "encoder", "method", "updates", "threads")
+_OF_THE_SETTINGS = ("seed", "task", "encoder", "method", "updates", "threads", "snapshots")
 
 
 def stages(info: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -80,12 +80,28 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def _parallel(staged: Sequence[Run]) -> list[str]:
+    """What a reader must know of arms whose encoder was aligned with parallel text."""
+    from xtremor.alignment.rival import fairness, used
+
+    said: list[str] = []
+    for run in staged:
+        for stage in stages(run.info):
+            found = (stage.get("training") or {}).get("alignment")
+            if isinstance(found, dict):
+                encoder = str(root(run.info).get("name"))
+                languages = list(found.get("languages") or ())
+                said.append(f"Arm {run.arm}: {used(languages, str(found.get('parallel_text')))}; {fairness(encoder)}.")
+    return list(dict.fromkeys(said))
+
+
 def notices(runs: Sequence[Run]) -> list[str]:
     """What a reader must know of arms with earlier stages; nothing where there are none."""
     staged = [run for run in runs if stages(run.info)]
     if not staged:
         return []
     said = ["Passes, times and English dev are those of the last stage; what an earlier stage cost is in its own run."]
+    said += _parallel(staged)
     for arm in dict.fromkeys(run.arm for run in staged):
         own = [run for run in staged if run.arm == arm]
         if len({stages(run.info)[-1].get("fingerprint") for run in own}) < len(own):

@@ -90,7 +90,9 @@ def render(runs: Collection, places: Mapping[str, Place], summary: Summary, verd
     from xtremor.report.context import context
 
     assets = files("xtremor.report") / "assets"
-    read = {name: (assets / name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.css", "page.js")}
+    read = {
+        name: (assets / name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.css", "page.js", "sort.js")
+    }
     drawn = drawing.page_charts(runs, places, summary)
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(read["page.html.j2"]).render(
@@ -99,7 +101,7 @@ def render(runs: Collection, places: Mapping[str, Place], summary: Summary, verd
         difference_charts=drawn.differences,
         chart_data=Markup(script_json({"themes": drawing.themes(), "charts": drawn.specs})),
         css=Markup(read["page.css"]),
-        js=Markup(read["page.js"]),
+        js=Markup(read["page.js"] + read["sort.js"]),
         vega=Markup(drawing.vega_bundle()),
         version=__version__,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,19 @@ def read_info(folder: Path) -> dict[str, Any]:
     _must(path, info, "seed", int)
     method = _must(path, info, "method", dict)
     _must(path, method, "name", str, "method.")
+    refuse_upper_bound(info, folder)
     if info.get("lineage") is not None and not lineage.is_lineage(info["lineage"]):
         raise UserError(f"{path}: lineage is not what `xtremor train` writes; restore the file or make the run again")
     return info
+
+
+def refuse_upper_bound(told: Mapping[str, Any], place: Path) -> None:
+    """Raise UserError for scores of the oracle, which no comparison may take for those of an arm."""
+    if (told.get("checkpoint") or {}).get("upper_bound"):
+        raise UserError(
+            f"{place} holds the oracle's scores, an upper bound chosen on the scored rows themselves and no score of "
+            "an arm; leave it out"
+        )
 
 
 def read_run(folder: Path, info: dict[str, Any]) -> Run:

@@ -122,9 +122,14 @@ def _disk(plan: Plan, workers: int) -> str:
     largest = max((s.size.model_mb for s in plan.stages.values()), default=0.0)
     items = sum(s.size.tokens for s in plan.stages.values() if s.kind == EVALUATION) / 20
     end = sum(size[kind] for kind in stays if stays[kind]) + items * ITEM_BYTES / 1e6
+    # Snapshots go with the model of their target.
+    kept = [s.size.snapshots_mb for s in plan.stages.values()]
+    end += sum(kept) if stays[TARGET] else 0.0
     # A model and a checkpoint with two moments beside it.
-    peak = end + (0 if stays[INTERMEDIATE] else size[INTERMEDIATE]) + workers * 5 * largest
-    return f"disk: about {_mb(end)} in the end, {_mb(peak)} while it runs"
+    peak = end + (0 if stays[INTERMEDIATE] else size[INTERMEDIATE]) + workers * (5 * largest + max(kept, default=0.0))
+    one = max(kept, default=0.0)
+    beside = f" (snapshots of the weights: at most {_mb(one)} of each run on a target)" if one else ""
+    return f"disk: about {_mb(end)} in the end, {_mb(peak)} while it runs{beside}"
 
 
 def _mb(number: float) -> str:

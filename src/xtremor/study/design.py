@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from xtremor.errors import UserError, unknown
+from xtremor.evaluation.rules import LAST, check_count, parse_rule
 from xtremor.study.settings import Settings
 
 ROLES = ("primary", "secondary")
 KEEP = ("needed", "always")
-# Only the last step of a fixed schedule is kept so far.
-RULES = ("last",)
 # Ids of stage-1 seeds are below this, so that no two pairs of seeds train a target alike.
 SEEDS = 1000
 
@@ -159,7 +158,9 @@ class Study:
         stage1, stage2: recipe and method of each stage where neither task nor arm says otherwise.
         arms, targets, seeds, contrasts: see there.
         strata: names of strata that will be looked at (`xtremor.languages.strata`).
-        checkpoints: rules by which a run's scores are taken; the first is primary.
+        checkpoints: rules by which a run's scores are taken (`xtremor.evaluation.rules`); the first is primary.
+        snapshots: that a run on a target keeps where a rule needs some.
+        trackers: that trainings and evaluations tell their figures; no part of what they are.
         assumed: see there.
         keep: see there.
         store: folder of the stages; None is ``store`` in the study's folder.
@@ -179,7 +180,9 @@ class Study:
     seeds: Seeds = field(default_factory=Seeds)
     contrasts: tuple[Contrast, ...] = ()
     strata: tuple[str, ...] = ()
-    checkpoints: tuple[str, ...] = ("last",)
+    checkpoints: tuple[str, ...] = (LAST,)
+    snapshots: int = 10
+    trackers: tuple[str, ...] = ()
     assumed: Assumed = field(default_factory=Assumed)
     keep: Keep = field(default_factory=Keep)
     store: str | None = None
@@ -193,9 +196,14 @@ class Study:
     def design(self) -> dict[str, Any]:
         """What the study asks, in plain values: all of it but where things lie and how they are run."""
         told = asdict(self)
-        for name in ("data", "store", "keep", "about"):
+        for name in ("data", "store", "keep", "about", "trackers", *([] if self.kept else ["snapshots"])):
             del told[name]
         return told
+
+    @property
+    def kept(self) -> int | None:
+        """Snapshots of every run on a target; None where the last step is all that is scored."""
+        return None if self.checkpoints == (LAST,) else self.snapshots
 
     def check(self) -> None:
         """Raise UserError for what cannot be a study whatever the data."""
@@ -207,14 +215,30 @@ class Study:
             raise UserError(f"threads must be at least 1, not {self.threads}")
         self._check_arms()
         self._check_contrasts()
-        for rule in self.checkpoints:
-            if rule not in RULES:
-                raise UserError(f"checkpoints: {unknown('rule', rule, RULES)}")
+        self._check_checkpoints()
+        from xtremor.tracking.names import check_names
+
+        check_names(self.trackers, "trackers")
         from xtremor.languages import strata
 
         for name in self.strata:
             if name not in strata("en"):
                 raise UserError(f"strata: {unknown('stratum', name, strata('en'))}")
+
+    def _check_checkpoints(self) -> None:
+        if not self.checkpoints:
+            raise UserError('checkpoints names no rule; write checkpoints = ["last"], or leave it out')
+        if self.snapshots < 1:
+            raise UserError(f"snapshots must be at least 1, not {self.snapshots}")
+        _once(self.checkpoints, "checkpoints", "rule")
+        try:
+            rules = [parse_rule(name) for name in self.checkpoints]
+            for rule in rules:
+                check_count(rule, self.snapshots, "snapshots says")
+        except UserError as error:
+            raise UserError(f"checkpoints: {error}") from error
+        if rules[0].upper_bound:
+            raise UserError("checkpoints: the first rule is primary, and the oracle is an upper bound; name it behind")
 
     def _check_arms(self) -> None:
         names = [arm.name for arm in self.arms]

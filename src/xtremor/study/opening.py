@@ -108,6 +108,7 @@ class Opener:
         self._scored: dict[Any, Scored] = {}
         self._sizes: dict[Any, float] = {}
         self._layers: dict[str, int] = {}
+        self._snapshots: dict[Any, float] = {}
 
     def root(self, name: str) -> Root:
         """An encoder; raises UserError where there is none of that name."""
@@ -152,6 +153,19 @@ class Opener:
             count = sum(parameter.numel() for parameter in model.parameters())
             self._sizes[encoder, kind] = count * BYTES_A_WEIGHT / 1e6
         return self._sizes[encoder, kind]
+
+    def snapshots_mb(self, training: Training, settings: TrainSettings) -> float:
+        """Of all snapshots of a run, at most."""
+        from xtremor.encoders.load import skeleton
+        from xtremor.tasks.category import category
+        from xtremor.training.snapshots import planned_mb
+
+        kind = category(training.card.category).AUTO_CLASS
+        key = (settings.encoder, kind, training.tokens, settings.lora, settings.controls, settings.freeze_embeddings)
+        if key not in self._snapshots:
+            tokens = training.tokens / (1 if settings.method.substitution is not None else settings.all_epochs)
+            self._snapshots[key] = planned_mb(skeleton(settings.encoder, kind), settings, tokens)
+        return self._snapshots[key] * (settings.snapshots or 0)
 
     def passes(self, method: Method, encoder: str, texts: float = 0.0) -> float:
         """Passes per batch of the data as it is, what lies below a hidden layer counted as in plain training.

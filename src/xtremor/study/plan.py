@@ -23,6 +23,7 @@ class Cell:
             ``task`` says more where the study has several targets of one task.
         stage1_seed, stage2_seed: ids of its seeds.
         evaluation, target, stage1: keys; ``stage1`` is None where there is none.
+        checkpoint: rule by which the target's weights are taken.
     """
 
     system: str
@@ -36,6 +37,7 @@ class Cell:
     evaluation: str
     target: str
     stage1: str | None
+    checkpoint: str = "last"
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,10 @@ class Plan:
         keep: whose models stay.
         store: folder of the stages as the study names it; None is the study's own.
         stages: key -> stage.
-        cells: one an evaluation.
+        cells: one an evaluation, by the primary checkpoint rule.
         source: digest of the text that it was planned from.
+        beside: cells of the other rules, which no comparison may take for further runs.
+        trackers: that stages tell their figures.
     """
 
     name: str
@@ -59,6 +63,8 @@ class Plan:
     stages: Mapping[str, Stage]
     cells: tuple[Cell, ...]
     source: str = ""
+    beside: tuple[Cell, ...] = ()
+    trackers: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -76,6 +82,8 @@ class Plan:
             "design": self.design,
             "stages": [stage.as_dict() for stage in self.stages.values()],
             "cells": [asdict(cell) for cell in self.cells],
+            "beside": [asdict(cell) for cell in self.beside],
+            "trackers": list(self.trackers),
         }
 
     @staticmethod
@@ -94,6 +102,8 @@ class Plan:
             stages={stage.key: stage for stage in stages},
             cells=tuple(Cell(**cell) for cell in told["cells"]),
             source=told["source"],
+            beside=tuple(Cell(**cell) for cell in told.get("beside", ())),
+            trackers=tuple(told.get("trackers", ())),
         )
 
     def children(self) -> dict[str, list[str]]:

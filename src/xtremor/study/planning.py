@@ -9,14 +9,16 @@ from pathlib import Path
 from xtremor.cli.recipe import TrainOptions
 from xtremor.encoders.fingerprint import file_digest
 from xtremor.errors import UserError
+from xtremor.evaluation.rules import BEST_DEV, LAST, Rule, parse_rule
 from xtremor.robust.methods.base import Method
 from xtremor.study.design import Arm, Intermediate, Study, Target, target_seed
-from xtremor.study.opening import PASSES_OF_TEXT, Opener, Root, files_of, first_settings
+from xtremor.study.opening import PASSES_OF_TEXT, Opener, Root, Training, files_of, first_settings
 from xtremor.study.plan import Cell, Plan
 from xtremor.study.settings import Settings
 from xtremor.study.stage import EVALUATION, INTERMEDIATE, TARGET, Size, Stage
 from xtremor.study.texts import texts_of, with_digests
 from xtremor.training.config import TrainSettings
+from xtremor.training.learning import has_english_dev
 
 
 def make_plan(study: Study, source: str = "") -> Plan:
@@ -31,12 +33,15 @@ def make_plan(study: Study, source: str = "") -> Plan:
     for _, own in found:
         for stage in own:
             stages.setdefault(stage.key, stage)
-    cells = tuple(cell for cell, _ in found)
+    cells = tuple(cell for cell, _ in found if cell.checkpoint == study.checkpoints[0])
+    beside = tuple(cell for cell, _ in found if cell.checkpoint != study.checkpoints[0])
     _refuse_twins(cells)
     ordered = {
         key: stage for kind in (INTERMEDIATE, TARGET, EVALUATION) for key, stage in stages.items() if stage.kind == kind
     }
-    return Plan(study.name, study.design(), asdict(study.keep), study.store, ordered, cells, source)
+    return Plan(
+        study.name, study.design(), asdict(study.keep), study.store, ordered, cells, source, beside, study.trackers
+    )
 
 
 def _refuse_twins(cells: tuple[Cell, ...]) -> None:
@@ -80,23 +85,25 @@ class _Planner:
                     for first, second in study.seeds.pairs:
                         before = self._intermediate(root, arm, each, first) if each else None
                         for target in study.targets:
-                            yield self._cell(name, root, arm, target, (first, second), before)
+                            yield from self._cells(name, root, arm, target, (first, second), before)
 
-    def _cell(
+    def _cells(
         self, encoder: str, root: Root, arm: Arm, target: Target, seeds: tuple[int, int], before: Stage | None
-    ) -> tuple[Cell, list[Stage]]:
+    ) -> Iterator[tuple[Cell, list[Stage]]]:
+        """One for each checkpoint rule, all from one training."""
         trained = self._target(root, arm, target, seeds, before)
-        scored = self._evaluation(root, arm, target, trained)
         study = self.study
         parts, task = [arm.name], before.task if before else ""
         parts += [f"on {task}"] if task and len(study.intermediate) > 1 else []
         parts += [f"from {encoder}"] if len(study.encoders) > 1 else []
-        cell = Cell(
-            system=" ".join(parts), arm=arm.name, encoder=encoder, intermediate=task, task=self._label(target),
-            split=scored.config["split"], stage1_seed=seeds[0], stage2_seed=seeds[1],
-            evaluation=scored.key, target=trained.key, stage1=before.key if before else None,
-        )  # fmt: skip
-        return cell, [*([before] if before else []), trained, scored]
+        for name in study.checkpoints:
+            scored = self._evaluation(root, arm, target, trained, parse_rule(name))
+            cell = Cell(
+                system=" ".join(parts), arm=arm.name, encoder=encoder, intermediate=task, task=self._label(target),
+                split=scored.config["split"], stage1_seed=seeds[0], stage2_seed=seeds[1],
+                evaluation=scored.key, target=trained.key, stage1=before.key if before else None, checkpoint=name,
+            )  # fmt: skip
+            yield cell, [*([before] if before else []), trained, scored]
 
     def _run(self, root: Root, arm: Arm, task: str, own: Settings, first: bool) -> tuple[TrainOptions, Method]:
         """Recipe and method of an arm in a stage: what the arm says, then the task (``own``), then the stage.
@@ -129,6 +136,8 @@ class _Planner:
         try:
             training = self.opener.training(task, recipe)
             settings = replace(recipe, fresh_pooler=not first).settings(training.card, method, seed)
+            if not first:
+                settings = self._with_snapshots(settings, training)
         except UserError as error:
             raise UserError(f"arm '{arm.name}', {task}: {error}") from error
         told = {key: value for key, value in settings.as_dict().items() if key != "encoder"}
@@ -138,8 +147,9 @@ class _Planner:
         told = with_digests(told, text, training.card)
         copies = 1 if method.substitution is None else method.substitution.copies
         passes = self.opener.passes(method, root.name)
+        kept = 0.0 if settings.snapshots is None else self.opener.snapshots_mb(training, settings)
         tokens = training.tokens + training.text_tokens * PASSES_OF_TEXT / passes
-        size = Size(tokens, passes, training.updates * copies, training.model_mb)
+        size = Size(tokens, passes, training.updates * copies, training.model_mb, kept)
         return Stage(
             kind=kind,
             name=name,
@@ -156,6 +166,23 @@ class _Planner:
             },
             size=size,
         )
+
+    def _with_snapshots(self, settings: TrainSettings, training: Training) -> TrainSettings:
+        """The same with the snapshots that the study's checkpoint rules need."""
+        count = self.study.kept
+        if count is None:
+            return settings
+        words = settings.method.substitution
+        updates = training.updates * (1 if words is None else words.copies)
+        if count > updates:
+            raise UserError(
+                f"snapshots = {count} is more than the {updates} updates of a run; name fewer, or train longer"
+            )
+        if BEST_DEV in self.study.checkpoints:
+            opened = training.opened[0]
+            if opened.card.category == "retrieval" or not has_english_dev(opened.source):
+                raise UserError(f"there is no English dev score that the rule {BEST_DEV} could choose by; leave it out")
+        return replace(settings, snapshots=count)
 
     def _intermediate(self, root: Root, arm: Arm, each: Intermediate, seed: int) -> Stage:
         name = f"{each.task}, {arm.name}, seed {seed}"
@@ -178,7 +205,7 @@ class _Planner:
     def _nested(self) -> bool:
         return len(self.study.seeds.stage2) > 1
 
-    def _evaluation(self, root: Root, arm: Arm, target: Target, trained: Stage) -> Stage:
+    def _evaluation(self, root: Root, arm: Arm, target: Target, trained: Stage, rule: Rule) -> Stage:
         recipe, method = self._run(root, arm, target.task, target.settings, False)
         training = self.opener.training(target.task, recipe)
         settings = first_settings(training, recipe, method)
@@ -190,16 +217,18 @@ class _Planner:
             "limit": target.limit,
             "generalized": target.generalized,
             "max_length": settings.max_length,
+            **({} if rule.name == LAST else {"checkpoint": rule.label}),
         }
         length = training.tokens / max(1, training.updates * settings.batch_size)
         return Stage(
             kind=EVALUATION,
-            name=f"{trained.name}, scored on {scored.split}",
+            name=f"{trained.name}, scored on {scored.split}{'' if rule.name == LAST else f', {rule.label}'}",
             task=target.task,
             config=config,
             parents=(trained.key,),
             data=scored.data,
             threads=self.study.threads,
             place={"data": None if self.data is None else str(self.data)},
-            size=Size(scored.items * length, 1.0),
+            # The oracle scores every snapshot.
+            size=Size(scored.items * length, float(self.study.snapshots) if rule.upper_bound else 1.0),
         )

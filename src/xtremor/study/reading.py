@@ -15,7 +15,7 @@ from xtremor.study.settings import Settings, kinds
 Made = TypeVar("Made")
 KEYS = (
     "name", "about", "encoder", "data", "intermediate", "stage1", "stage2", "seeds", "arms", "targets", "contrasts",
-    "strata", "checkpoints", "assumed", "keep", "store", "threads",
+    "strata", "checkpoints", "snapshots", "trackers", "assumed", "keep", "store", "threads",
 )  # fmt: skip
 _LABELS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -64,6 +64,8 @@ def parse_study(text: str, where: str) -> Study:
         contrasts=tuple(read.each("contrasts", lambda one, place: _plain(Contrast, one, place))),
         strata=read.texts("strata", ()),
         checkpoints=read.texts("checkpoints", ("last",)),
+        snapshots=read.take("snapshots", int, Study.snapshots),
+        trackers=read.texts("trackers", ()),
         assumed=_plain(Assumed, read.take("assumed", dict, {}), f"{where}, [assumed]"),
         keep=_plain(Keep, read.take("keep", dict, {}), f"{where}, [keep]"),
         store=read.take("store", str, None),

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xtremor.errors import UserError, unknown
+from xtremor.evaluation.rules import LAST, parse_rule
 from xtremor.languages import is_english
 from xtremor.paths import atomic_file
 from xtremor.study.files import StudyFolder
+from xtremor.study.plan import Plan
 from xtremor.training.folder import read_json
 
 if TYPE_CHECKING:
@@ -18,40 +20,47 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "system", "task", "language", "seed", "stage2_seed", "score", "study_arm", "encoder", "intermediate", "split",
-    "metric", "items", "english_dev", "passes", "updates", "stage",
+    "metric", "items", "english_dev", "passes", "updates", "stage", "checkpoint",
 )  # fmt: skip
 # Columns that a user may filter by.
 FILTERS = ("system", "study_arm", "task", "language", "encoder", "intermediate")
 FORMATS = (".csv", ".parquet", ".tex")
 
 
-def results(folder: StudyFolder) -> pl.DataFrame:
-    """Every score of the finished evaluations, in the order of the study.
+def results(folder: StudyFolder, checkpoints: Sequence[str] | None = None) -> pl.DataFrame:
+    """Every score of the finished evaluations by some checkpoint rules, in the order of the study.
+
+    Args:
+        folder: of the study.
+        checkpoints: rules; None is the last step, or the study's primary rule where that is none of its rules. Where it
+            is not that alone, the system says by which rule it was scored, and of the oracle that it is an upper bound.
 
     ``seed`` is that of the first stage, the unit of replication, within which ``stage2_seed`` is nested. ``passes`` are
     those of the last stage relative to plain. Of two columns none can be taken for the same thing by `xtremor compare`.
 
     Raises:
-        UserError: no study, no finished evaluation, or a stage whose scores were edited.
+        UserError: no study, no finished evaluation, a rule that it has not, or a stage whose scores were edited.
     """
     import polars as pl
 
     plan = folder.read()
+    usual, wanted = _rules(plan, checkpoints)
     store = folder.store(plan).open()
     finished = store.finished()
     rows: list[tuple[Any, ...]] = []
-    for cell in plan.cells:
-        if cell.evaluation not in finished:
+    for cell in (*plan.cells, *plan.beside):
+        if cell.evaluation not in finished or cell.checkpoint not in wanted:
             continue
+        system = cell.system if wanted == [usual] else f"{cell.system} ({shown(cell.checkpoint)})"
         store.verify(cell.evaluation, whole=False)
         run = store.stages / cell.evaluation
         scores, record = read_json(run / "scores.json"), read_json(run / "run.json")
         counts, dev = record.get("counts", {}), record.get("english_dev") or {}
         for language, found in scores["languages"].items():
             rows.append(
-                (cell.system, cell.task, language, cell.stage1_seed, cell.stage2_seed, found["score"], cell.arm,
+                (system, cell.task, language, cell.stage1_seed, cell.stage2_seed, found["score"], cell.arm,
                  cell.encoder, cell.intermediate, cell.split, scores["metric"], found["items"], dev.get("score"),
-                 counts.get("passes_relative_to_plain"), counts.get("updates"), cell.evaluation)
+                 counts.get("passes_relative_to_plain"), counts.get("updates"), cell.evaluation, cell.checkpoint)
             )  # fmt: skip
     if not rows:
         raise UserError(f"{folder.path} has no finished evaluation yet; `xtremor study run` makes them")
@@ -59,6 +68,21 @@ def results(folder: StudyFolder) -> pl.DataFrame:
     kinds |= dict.fromkeys(("score", "english_dev", "passes"), pl.Float64())
     kinds |= dict.fromkeys(("seed", "stage2_seed", "items", "updates"), pl.Int64())
     return pl.DataFrame(rows, schema=kinds, orient="row")
+
+
+def _rules(plan: Plan, asked: Sequence[str] | None) -> tuple[str, list[str]]:
+    """The rule that is taken where none is named, and those that are wanted."""
+    known = list(dict.fromkeys(cell.checkpoint for cell in (*plan.cells, *plan.beside)))
+    usual = LAST if LAST in known else known[0]
+    for name in asked or ():
+        if name not in known:
+            raise unknown("checkpoint rule of this study", name, known)
+    return usual, [usual] if asked is None else [name for name in known if name in asked]
+
+
+def shown(rule: str) -> str:
+    """A rule beside a system's name."""
+    return f"{rule}, upper bound" if parse_rule(rule).upper_bound else rule
 
 
 def filtered(table: pl.DataFrame, wanted: Mapping[str, Sequence[str]]) -> pl.DataFrame:

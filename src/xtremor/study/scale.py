@@ -10,6 +10,7 @@ from typing import Any
 from xtremor.cli.options import TaskOptions
 from xtremor.console import say
 from xtremor.errors import unknown
+from xtremor.evaluation.rules import parse_rule
 from xtremor.paths import atomic_file, atomic_folder, cache_folder
 from xtremor.sources import ON_DISK
 from xtremor.study.design import Arm, Intermediate, Seeds, Study, Target
@@ -37,24 +38,28 @@ def scaled(study: Study, scale: str) -> Study:
     if study.data is None or not Path(study.data).expanduser().is_dir():
         study = _without_files(study)
     data = None if study.data is None else Path(study.data).expanduser()
+    # Two updates an epoch: as many epochs as there are snapshots leave none without an update of its own.
+    kept = max(2, *(parse_rule(name).needs for name in study.checkpoints))
+    many = 1.0 if study.kept is None else float(kept)
     return replace(
         study,
+        snapshots=study.snapshots if study.kept is None else kept,
         encoders=(str(tiny_encoder(cache_folder() / "tiny-encoder")),),
         intermediate=tuple(replace(each, settings=small(each.settings)) for each in study.intermediate),
         stage1=small(study.stage1),
-        stage2=small(study.stage2),
-        arms=tuple(_arm(arm) for arm in study.arms),
-        targets=tuple(_target(target, data) for target in study.targets),
+        stage2=small(study.stage2, many),
+        arms=tuple(_arm(arm, many) for arm in study.arms),
+        targets=tuple(_target(target, data, many) for target in study.targets),
         seeds=Seeds(study.seeds.stage1[:2], study.seeds.stage2[:1]),
         threads=1,
         scale=scale,
     )
 
 
-def small(settings: Settings) -> Settings:
-    """The same with few rows and one epoch; what counts epochs or layers is cut to what there is."""
+def small(settings: Settings, epochs: float = 1.0) -> Settings:
+    """The same with few rows and one epoch, or as many; what counts epochs or layers is cut to what there is."""
     stated = settings.as_dict()
-    cut: dict[str, Any] = {"train_rows": ROWS, "epochs": 1.0, "batch_size": 8, "max_length": LENGTH}
+    cut: dict[str, Any] = {"train_rows": ROWS, "epochs": epochs, "batch_size": 8, "max_length": LENGTH}
     cut |= {"probe_epochs": 1.0} if "probe_epochs" in stated else {}
     cut |= {"freeze_layers": 1} if "freeze_layers" in stated else {}
     cut |= {"site": "layer:1"} if str(stated.get("site", "")).startswith("layer:") else {}
@@ -65,14 +70,14 @@ def small(settings: Settings) -> Settings:
     return settings.changed(**cut)
 
 
-def _arm(arm: Arm) -> Arm:
-    return replace(arm, stage1=None if arm.stage1 is None else small(arm.stage1), stage2=small(arm.stage2))
+def _arm(arm: Arm, epochs: float) -> Arm:
+    return replace(arm, stage1=None if arm.stage1 is None else small(arm.stage1), stage2=small(arm.stage2, epochs))
 
 
-def _target(target: Target, data: Path | None) -> Target:
+def _target(target: Target, data: Path | None, epochs: float) -> Target:
     limit = LIMIT if target.limit is None else min(LIMIT, target.limit)
     languages = _few(target, data)
-    return replace(target, languages=languages, limit=limit, settings=small(target.settings))
+    return replace(target, languages=languages, limit=limit, settings=small(target.settings, epochs))
 
 
 def _few(target: Target, data: Path | None) -> tuple[str, ...]:

@@ -25,12 +25,14 @@ class Size:
         passes: counted passes over each; plain training has 3, scoring 1.
         updates: weight updates.
         model_mb: of the model that the stage leaves; 0 where it leaves none.
+        snapshots_mb: of all snapshots beside it, at most.
     """
 
     tokens: float = 0.0
     passes: float = 1.0
     updates: int = 0
     model_mb: float = 0.0
+    snapshots_mb: float = 0.0
 
     @property
     def work(self) -> float:

@@ -20,11 +20,12 @@ from typing import Any
 from xtremor.errors import UserError
 from xtremor.paths import explained
 from xtremor.study.stage import Stage, key_of
+from xtremor.tracking.tracking import FOLDER as TRACKERS
 from xtremor.training.folder import LOCK, read_json, write_json
 
 FORMAT = 1
 MANIFEST = "stage.json"
-MODEL = "model"
+MODEL, SNAPSHOTS = "model", "snapshots"
 IDENTITY = ("kind", "version", "config", "parents", "data", "threads")
 
 
@@ -103,6 +104,10 @@ class Store:
             raise UserError(f"{path} was edited: it no longer describes this stage; {_mend(path.parent)}")
         return found
 
+    def has_weights(self, key: str) -> bool:
+        """Whether a finished stage has its model, or snapshots that were left when the model went."""
+        return any((self.stages / key / name).is_dir() for name in (MODEL, SNAPSHOTS))
+
     def publish(self, stage: Stage, told: Mapping[str, Any], log: Path | None = None) -> None:
         """Make the work area of a stage the finished stage.
 
@@ -139,15 +144,17 @@ class Store:
                 log.unlink(missing_ok=True)
 
     def drop_model(self, key: str) -> bool:
-        """Remove the model of a finished stage, whose results stay; whether there was one."""
-        folder = self.stages / key
-        bin_ = folder / f".dropped-{uuid.uuid4().hex[:8]}"
-        try:
-            os.rename(folder / MODEL, bin_)
-        except FileNotFoundError:
-            return False
-        shutil.rmtree(bin_, ignore_errors=True)
-        return True
+        """Remove the model of a finished stage with its snapshots; its results stay. Whether there was one."""
+        folder, found = self.stages / key, False
+        for name in (MODEL, SNAPSHOTS):
+            bin_ = folder / f".dropped-{uuid.uuid4().hex[:8]}"
+            try:
+                os.rename(folder / name, bin_)
+            except FileNotFoundError:
+                continue
+            shutil.rmtree(bin_, ignore_errors=True)
+            found |= name == MODEL
+        return found
 
     def forget(self, key: str) -> None:
         """Remove a finished stage, because it has to be run again."""
@@ -183,7 +190,7 @@ class Store:
         gone = not (folder / MODEL).exists()
         for path, facts in known.items():
             if path not in there:
-                if gone and path.startswith(f"{MODEL}/"):
+                if gone and path.startswith((f"{MODEL}/", f"{SNAPSHOTS}/")):
                     continue
                 raise _edited(folder, name, f"{path} is missing")
             size = (folder / path).stat().st_size
@@ -205,8 +212,8 @@ def checksums(folder: Path) -> dict[str, dict[str, Any]]:
 def _files(folder: Path) -> Iterable[str]:
     for path in folder.rglob("*"):
         inside = path.relative_to(folder)
-        # Locks and half-removed models are nobody's results.
-        if path.is_file() and inside.parts[0] != LOCK and not inside.parts[0].startswith(".dropped-"):
+        # Locks, half-removed models and what trackers write for themselves are nobody's results.
+        if path.is_file() and inside.parts[0] not in (LOCK, TRACKERS) and not inside.parts[0].startswith(".dropped-"):
             yield inside.as_posix()
 
 

@@ -22,6 +22,7 @@ from xtremor.study.locks import StageLock
 from xtremor.study.plan import Plan
 from xtremor.study.stage import EVALUATION, INTERMEDIATE, Stage
 from xtremor.study.store import Store
+from xtremor.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     from xtremor.training.config import TrainSettings
@@ -93,17 +94,18 @@ class Worker:
         method = {**told["method"], **stage.place.get("files", {})}
         told = with_places(told, stage.place.get("text", {}))
         settings = TrainSettings.from_dict({**told, "method": method, "encoder": encoder})
-        options = [TaskOptions(name, _data(stage, name)) for name in stage.task.split(",")]
-        tasks = [each.open(to_train=True) for each in options]
+        tasks = [TaskOptions(name, _data(stage, name)).open(to_train=True) for name in stage.task.split(",")]
         self._check_inputs(stage, tasks, settings)
-        if len(tasks) > 1:
-            from xtremor.training.mixture import Mixing
-            from xtremor.training.several import train_several
+        options = (area, True, stage.threads, self.checkpoint_seconds)
+        with Tracking(self.plan.trackers, stage.name) as tracking:
+            if len(tasks) > 1:
+                from xtremor.training.mixture import Mixing
+                from xtremor.training.several import train_several
 
-            record = train_several(settings, tasks, Mixing(), area, True, stage.threads, self.checkpoint_seconds)
-        else:
-            (card, source), *_ = tasks
-            record = train(settings, card, source, area, True, stage.threads, self.checkpoint_seconds).record
+                record = train_several(settings, tasks, Mixing(), *options, tracking)
+            else:
+                (card, source), *_ = tasks
+                record = train(settings, card, source, *options, tracking=tracking).record
         return {
             "environment": _environment(record),
             "counts": record["counts"],
@@ -138,6 +140,7 @@ class Worker:
     def _evaluate(self, stage: Stage, area: Path) -> dict[str, Any]:
         from xtremor.cli.options import TaskOptions
         from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run, read_examples
+        from xtremor.evaluation.rules import LAST, parse_rule
         from xtremor.study.opening import check_unchanged, fingerprint
 
         told = stage.config
@@ -145,7 +148,11 @@ class Worker:
         settings = EvaluationSettings(told["split"], tuple(told["languages"]), told["limit"], told["max_length"])
         read_examples(card, source, settings)
         check_unchanged(stage.data, fingerprint(source.record()), stage.name)
-        scores = evaluate_run(Path("stages") / stage.parents[0], source, card, settings, stage.threads, area)
+        rule, parent = parse_rule(told.get("checkpoint", LAST)), Path("stages") / stage.parents[0]
+        scores = evaluate_run(parent, source, card, settings, stage.threads, area, rule=rule)
+        with Tracking(self.plan.trackers, stage.name) as tracking:
+            tracking.begin(area, {"arm": scores["arm"], "seed": scores["seed"], **told})
+            tracking.scores(scores, 0)
         items = sum(cell["items"] for cell in scores["languages"].values())
         return {"environment": _environment(scores), "counts": {"items": items}, "seconds": {"work": scores["seconds"]}}
 
@@ -177,7 +184,7 @@ def missing(plan: Plan, store: Store, children: dict[str, list[str]], key: str) 
 def drop_if_done(plan: Plan, store: Store, children: dict[str, list[str]], key: str) -> None:
     """Remove the model of a stage where the study keeps none and no stage of it is missing that reads it."""
     kept = plan.keep.get(plan.stages[key].kind) == "always"
-    if kept or not store.has_model(key) or any(missing(plan, store, children, child) for child in children[key]):
+    if kept or not store.has_weights(key) or any(missing(plan, store, children, child) for child in children[key]):
         return
     lock = StageLock(store.locks, key, lambda: None)
     if lock.acquire():

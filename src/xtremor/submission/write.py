@@ -85,6 +85,7 @@ class _Run:
     @classmethod
     def read(cls, folder: Path) -> _Run:
         """Read and check a run's predictions."""
+        from xtremor.report.records import refuse_upper_bound
         from xtremor.scoring.predictions import read_predictions
         from xtremor.tasks.cards import all_cards, card
 
@@ -93,6 +94,7 @@ class _Run:
         if not (folder / PREDICTIONS).is_file():
             raise UserError(f"{folder} has no {PREDICTIONS}; score the run first: xtremor evaluate {folder}")
         table, told = read_predictions(folder / PREDICTIONS)
+        refuse_upper_bound(told, folder)
         tasks = table["task"].unique().to_list()
         if len(tasks) != 1:
             raise UserError(f"{folder / PREDICTIONS} holds {len(tasks)} tasks; expected the predictions of one")

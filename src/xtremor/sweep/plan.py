@@ -10,8 +10,9 @@ from typing import Any
 from xtremor.cli.adversary import AdversaryOptions
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, MethodOptions, TrainOptions
+from xtremor.cli.tracking import TRACKING, TrackingOptions
 from xtremor.errors import UserError
-from xtremor.jobs import parse_methods, train_arguments
+from xtremor.jobs import flags, parse_methods, train_arguments
 from xtremor.launch import Job, share_of_run
 from xtremor.robust.registry import parse
 from xtremor.sizes import Opened, open_options
@@ -39,6 +40,7 @@ class Sweep:
         ball, recipe: the settings that cannot be listed.
         scoring: of the targets; None scores none.
         keep_model: keep every run's model.
+        tracking: trackers of every run.
     """
 
     methods: tuple[str, ...]
@@ -51,6 +53,7 @@ class Sweep:
     recipe: TrainOptions
     scoring: ScoringOptions | None
     keep_model: bool = False
+    tracking: TrackingOptions = TRACKING
 
     @property
     def varying(self) -> tuple[Axis, ...]:
@@ -206,6 +209,7 @@ def _planned(sweep: Sweep, trial: Trial, opener: Opener, output: Path) -> Planne
         folder = output / "runs" / f"{name}-seed{seed}"
         opened.refuse_other_run(folder, recipe, of_method, seed)
         arguments = train_arguments(folder, seed, of_method, sweep.task, recipe, sweep.scoring, sweep.keep_model)
+        arguments += flags(sweep.tracking)
         work = training + opened.scored_tokens
         done = _done(folder, opened.updates, training / work, sweep.scoring is not None)
         runs.append(PlannedRun(seed, folder, Job(folder.name, tuple(arguments), work, done)))

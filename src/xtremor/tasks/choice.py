@@ -123,7 +123,7 @@ def scores(
 ) -> list[np.ndarray]:
     """The logits of each item, one a choice; ``on_batch`` is told the tokens of every batch that is done."""
     from xtremor.evaluation.predict import forward_rows
-    from xtremor.training.run import pad_of
+    from xtremor.training.model import pad_of
 
     groups = features.groups
     assert groups is not None

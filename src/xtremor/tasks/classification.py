@@ -72,7 +72,7 @@ def predict(
     """The class of the largest logit; ties go to the first."""
     from xtremor.evaluation.predict import forward_rows, logits, shares
     from xtremor.scoring.predictions import predictions_table
-    from xtremor.training.run import pad_of
+    from xtremor.training.model import pad_of
 
     rows = featurize(examples, tokenizer, labels, max_length).rows
     found = forward_rows(model, rows, pad_of(tokenizer), device, logits, shares(rows, on_share))

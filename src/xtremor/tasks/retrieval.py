@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Where a query is cut earlier than a candidate, as the benchmark's scripts have it.
 QUERY_LENGTHS = {"lareqa": 96}
+# Tasks whose queries are English and count to the language of their candidates.
+ENGLISH_QUERIES = ("tatoeba",)
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ def predict(
     """
     from xtremor.evaluation.predict import forward_batches, shares
     from xtremor.scoring.predictions import answers_table, check_finite
-    from xtremor.training.run import pad_of
+    from xtremor.training.model import pad_of
 
     inputs = encode(examples, tokenizer, max_length)
     read = Readings(inputs)

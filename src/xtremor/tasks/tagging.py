@@ -205,7 +205,7 @@ def predict(
     """The tag of the largest logit at each token's first subword; ties go to the first."""
     from xtremor.evaluation.predict import forward_batches, shares
     from xtremor.scoring.predictions import answers_table, check_finite
-    from xtremor.training.run import pad_of
+    from xtremor.training.model import pad_of
 
     inputs = encode([example.tokens for example in examples], tokenizer, max_length)
     best = np.zeros(len(inputs.rows.tokens), dtype=np.int32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from xtremor.encoders.layers import parameters_below
 from xtremor.errors import UserError
@@ -71,6 +71,23 @@ class Adaptation:
             seed = derived_seed(settings.seed, "lora")
             self.tuner = add_adapters(model, lora, self.targets, seed, trained - {f"{n}.weight" for n in self.targets})
         self.parameters = sum(each.numel() for each in model.parameters() if each.requires_grad)
+
+    def trained(self) -> dict[str, Tensor]:
+        """Trained parameters as `finish` would leave them, by name; the model stays as it is."""
+        adapters = tuple(f"{target}.lora_" for target in self.targets)
+        found = {
+            name: parameter.detach()
+            for name, parameter in self.model.named_parameters()
+            if parameter.requires_grad and not (adapters and name.startswith(adapters))
+        }
+        if self.tuner is not None:
+            from xtremor.training.lora import merged
+
+            found |= {f"{target}.weight": merged(self.model, target) for target in self.targets}
+        share = self.settings.controls.interpolate
+        if share is None:
+            return found
+        return {name: self.pretrained.between(name, tensor, share) for name, tensor in found.items()}
 
     def finish(self) -> dict[str, Any]:
         """Merge adapters and interpolate, in place; return what the record says about it."""

@@ -58,6 +58,7 @@ class TrainSettings:
         unlabelled: text without labels that joins every update; None is none.
         adversary: a discriminator of languages that the encoder fights, on that text; None is none.
         sources: languages whose training sets are mixed at an equal total of rows; None is English alone.
+        snapshots: of the weights, kept at equal distances over the schedule up to its last update; None keeps none.
     """
 
     task: str
@@ -89,6 +90,7 @@ class TrainSettings:
     unlabelled: UnlabelledSettings | None = None
     adversary: AdversarySettings | None = None
     sources: tuple[str, ...] | None = None
+    snapshots: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "learning_rate", "head_learning_rate", "clip"):
@@ -137,6 +139,8 @@ class TrainSettings:
             for_unlabelled(self.method)
         if not 0 < self.temperature < math.inf:
             raise UserError(f"--temperature must be a number greater than 0, not {self.temperature}")
+        if self.snapshots is not None and self.snapshots < 1:
+            raise UserError(f"--snapshots must be at least 1, not {self.snapshots}")
 
     def _check_adversary(self) -> None:
         assert self.adversary is not None
@@ -156,6 +160,11 @@ class TrainSettings:
             raise UserError("--decay-embeddings is about --weight-decay, which is 0; name one, or leave the option out")
         if self.freeze_embeddings or self.controls.freeze_layers is not None:
             raise UserError("--decay-embeddings moves the word embeddings, which are kept as they are; leave one out")
+        if self.snapshots is not None:
+            raise UserError(
+                "--decay-embeddings moves all rows of the word embeddings, of which --snapshots keep some; leave "
+                "out one of them"
+            )
         if self.controls.l2_sp is not None or self.controls.interpolate is not None:
             raise UserError(
                 "--decay-embeddings moves rows of the word embeddings that do not occur, which --l2-sp and "
@@ -179,7 +188,7 @@ class TrainSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
-        switches = ("fresh_pooler", "gradient_checkpointing", "decay_embeddings", "batch_tokens")
+        switches = ("fresh_pooler", "gradient_checkpointing", "decay_embeddings", "batch_tokens", "snapshots")
         off = {name for name in switches if not getattr(self, name)}
         hidden = {"controls", "lora", "embedding", "temperature", "unlabelled", "adversary", "sources"} | off
         recipe = {name: value for name, value in asdict(self).items() if name not in hidden}

@@ -40,7 +40,11 @@ class Pretrained:
     def interpolate(self, model: nn.Module, share: float) -> None:
         """Make every kept tensor (1 - ``share``) pretrained + ``share`` as it is now; exact at 0 and at 1."""
         for name, parameter in self._kept(model):
-            parameter.copy_(torch.lerp(self.start[name].to(parameter.device), parameter, share))
+            parameter.copy_(self.between(name, parameter, share))
+
+    def between(self, name: str, now: Tensor, share: float) -> Tensor:
+        """What `interpolate` makes of one tensor; ``now`` itself where nothing of it was kept."""
+        return torch.lerp(self.start[name].to(now.device), now, share) if name in self.start else now
 
     def distance(self, model: nn.Module) -> dict[str, Any]:
         """The L2 distance of the encoder's weights from pretraining, and its ratio to their L2 norm then.

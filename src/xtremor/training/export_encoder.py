@@ -13,7 +13,7 @@ from xtremor.training.export import HUB_IDS, ancestry, method_words, without_bar
 from xtremor.training.folder import RunFolder
 
 if TYPE_CHECKING:
-    from xtremor.training.run import Prepared
+    from xtremor.training.prepare import Prepared
     from xtremor.training.shared import SharedEncoder
 
 HEADS = "heads"

@@ -3,6 +3,7 @@
 config.json            what the run is; written first
 log.jsonl              loss by update
 checkpoint.safetensors state of an unfinished run
+snapshots/             trained weights at some updates (`xtremor.training.snapshots`), with --snapshots
 model/                 the trained model, an ordinary Hugging Face folder
 run.json               the record of a finished run; written last
 predictions.parquet    one row an item, and
@@ -39,6 +40,11 @@ class RunFolder:
     def model(self) -> Path:
         """The trained model."""
         return self.path / "model"
+
+    @property
+    def snapshots(self) -> Path:
+        """Trained weights after some of the updates."""
+        return self.path / "snapshots"
 
     @property
     def predictions(self) -> Path:
@@ -126,6 +132,8 @@ class RunFolder:
         for pattern in (*(f".{path.name}.*" for path in paths), ".tmp??????"):
             for left in self.path.glob(pattern):
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
+        for left in self.snapshots.glob(".*"):
+            left.unlink()
 
     def read_record(self) -> dict[str, Any]:
         """run.json; raises UserError where the folder is no finished run."""

@@ -84,7 +84,8 @@ def _settings(before: RunFolder, record: dict[str, Any], share: float, encoder: 
             f"the encoder {settings.encoder} is not the one that {before.path} was trained from; put those weights "
             "back, or say with --encoder where they are"
         )
-    return replace(settings, controls=replace(settings.controls, interpolate=share))
+    # The snapshots stay with the run that they are of.
+    return replace(settings, controls=replace(settings.controls, interpolate=share), snapshots=None)
 
 
 def _write(
@@ -100,7 +101,7 @@ def _write(
     from xtremor.training.drift import Pretrained
     from xtremor.training.export import write_model
     from xtremor.training.learning import doubts, english_dev
-    from xtremor.training.run import Prepared
+    from xtremor.training.prepare import Prepared
 
     kind, labels, fresh = category(card.category), source.labels(), record["encoder"]["missing"]
     model, _ = load_task_model(str(before.model), kind.AUTO_CLASS)
@@ -111,9 +112,12 @@ def _write(
     prepared = Prepared(card, kind, labels, tokenizer, nothing, record["training"]["rows"], record["texts"])
     dev = english_dev(settings, prepared, source, model)
     made = {
-        **record,
+        **{name: value for name, value in record.items() if name != "snapshots"},
         "arm": settings.arm,
-        "training": {**record["training"], **settings.controls.as_dict()},
+        "training": {
+            **{name: value for name, value in record["training"].items() if name != "snapshots"},
+            **settings.controls.as_dict(),
+        },
         "english_dev": dev,
         # The loss was that of other weights: it raises no doubt about these.
         "warnings": record["warnings"] if dev is None else doubts(0.0, math.inf, dev, kind.CONSTANT),

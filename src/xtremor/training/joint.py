@@ -12,6 +12,8 @@ from xtremor.tasks.base import Defaults, TaskCard
 from xtremor.training.config import TrainSettings
 
 CATEGORY = "several"
+# Of an encoder that was fine-tuned on translations (`alignment.realign`).
+ALIGNED = "alignment"
 # Settings that a run on several tasks reads; any other is refused rather than ignored.
 READ = frozenset(
     {
@@ -53,7 +55,12 @@ def check_read(settings: TrainSettings) -> None:
 
 
 def refuse_several(record: dict[str, Any], folder: Path) -> None:
-    """Raise UserError for a run on several tasks where one task is needed."""
+    """Raise UserError for a run on several tasks, or on none, where one task is needed."""
+    if record.get("category") == ALIGNED:
+        raise UserError(
+            f"{folder} is an encoder that was aligned with parallel text and has no task to score; train the task that "
+            f"you want from it: xtremor train --task TASK --encoder {folder}"
+        )
     if record.get("category") == CATEGORY:
         raise UserError(
             f"{folder} was trained on several tasks at once ({record['task']}) and has no single task to score; train "

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from xtremor.sources.base import Source
     from xtremor.training.config import TrainSettings
-    from xtremor.training.run import Prepared
+    from xtremor.training.prepare import Prepared
 
 # English dev rows that the end of a run is checked on; never used to choose anything.
 DEV_ROWS = 1000

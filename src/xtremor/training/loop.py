@@ -20,6 +20,7 @@ from xtremor.paths import explained
 from xtremor.robust.counter import PassCounts
 from xtremor.robust.methods import Plain
 from xtremor.robust.methods.base import Runner
+from xtremor.tracking.tracking import Tracking
 from xtremor.training import checkpoint
 from xtremor.training import log as log_file
 from xtremor.training.batches import Epochs, parts_of
@@ -28,6 +29,7 @@ from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.crew import Crew
 from xtremor.training.drift import L2SP
 from xtremor.training.optimizer import make_optimizer, rate_share, set_rates
+from xtremor.training.snapshots import Keeper
 from xtremor.training.stopping import stop_request
 
 
@@ -132,6 +134,10 @@ class Loop:
         order: which units every update takes; by default all of them in every epoch.
         probed: (P,) tokens of each of the first units, which linear probing goes over; by default all of them.
         crew: processes that share every update, those of ``step``; the first one writes.
+        tracking: is told what the log says.
+
+    Attributes:
+        keeper: takes snapshots of the weights; set before `run` where there are to be some.
 
     With linear probing the first ``probe`` updates train the tensors in ``fresh`` alone and plainly, so that every
     method goes on from the same head; the schedule after them is that of a run without it: the same batches, dropout
@@ -149,7 +155,9 @@ class Loop:
         order: Order | None = None,
         probed: np.ndarray | None = None,
         crew: Crew | None = None,
+        tracking: Tracking | None = None,
     ) -> None:
+        self.tracking = tracking or Tracking()
         self.step, self.settings, self.folder, self.crew = step, settings, folder, crew or Crew()
         self.checkpoint_seconds = checkpoint_seconds
         self.penalty, self.fresh = penalty, fresh
@@ -168,6 +176,7 @@ class Loop:
         self.optimizer = make_optimizer(step.model, fresh, settings)
         self.beside = BesidePlain(step, settings.method, self.order.updates, settings.adversary is not None)
         self.totals = Totals()
+        self.keeper: Keeper | None = None
 
     def run(self, save_last: bool = False) -> Totals:
         """Train to the last update of the schedule; ``save_last`` writes a checkpoint of the end too.
@@ -177,8 +186,14 @@ class Loop:
             UserError: when the loss or the gradient is not finite; the state before that update is kept.
         """
         self._resume()
+        if self.keeper is not None:
+            with self.crew.together():
+                self.keeper.begin(self.totals.update)
+        if not self.tracking.silent:
+            self.tracking.catch_up(log_file.lines(self.folder))
         self.step.model.train()
         started = saved = time.monotonic()
+        told = self.tracking.seconds
         tokens_before = self.totals.tokens
         before, first = self.totals.seconds, self.totals.update
         with (
@@ -189,13 +204,16 @@ class Loop:
         ):
             for rows in self._batches():
                 loss, norm, stop = self._update(rows, stopping)
+                if self.keeper is not None and self.crew.leads:
+                    # Before any checkpoint of this update, which is what says that it is done.
+                    self.keeper.take(self.totals.update)
                 now = time.monotonic()
-                spent = now - started - self.beside.seconds
+                spent = now - started - self.beside.seconds - (self.tracking.seconds - told)
                 self.totals.seconds = before + spent
                 speed = (self.totals.tokens - tokens_before) / spent
                 progress.advance(note=f"loss {loss:.3f}, {speed:,.0f} tokens/s")
-                if log is not None:
-                    log_file.write(log, self._line(loss, norm), self.updates)
+                if log is not None and log_file.write(log, line := self._line(loss, norm), self.updates):
+                    self.tracking.line(line)
                 if stop:
                     self._save()
                     raise Interrupted(f"stopped after update {self.totals.update} of {self.updates}")

@@ -128,6 +128,12 @@ def add_adapters(model: nn.Module, settings: LoraSettings, targets: list[str], s
     return tuner
 
 
+def merged(model: nn.Module, target: str) -> Any:
+    """The matrix of a module with its adapter added, as `merge` would leave it; the module stays as it is."""
+    layer: Any = model.get_submodule(target)
+    return layer.base_layer.weight.detach() + layer.get_delta_weight("default").detach()
+
+
 def merge(model: nn.Module, tuner: Any) -> None:
     """Add the adapters to the matrices that they stand beside and take them out: an ordinary model again, in place."""
     tuner.merge_and_unload()

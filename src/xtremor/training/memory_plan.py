@@ -21,7 +21,7 @@ from xtremor.errors import UserError
 if TYPE_CHECKING:
     from xtremor.robust.methods.base import Method
     from xtremor.training.config import TrainSettings
-    from xtremor.training.run import Prepared
+    from xtremor.training.prepare import Prepared
 
 # Tokens of the rows that the layers are weighed on.
 SAMPLE_ROWS, MORE_ROWS, SAMPLE_LENGTH = 4, 12, 64

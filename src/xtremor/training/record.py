@@ -57,6 +57,11 @@ def common_record(
     }
 
 
+def told_of(settings: TrainSettings) -> dict[str, Any]:
+    """What trackers are told of a run before it begins."""
+    return {"arm": settings.arm, **settings.as_dict()}
+
+
 def cost_sentence(record: dict[str, Any]) -> str | None:
     """What the method cost beside plain; None for plain itself."""
     counts, time = record["counts"], record["time_beside_plain"]

@@ -8,7 +8,9 @@ from typing import Any
 
 from xtremor.console import say
 from xtremor.errors import UserError
+from xtremor.evaluation.checkpoints import choose
 from xtremor.evaluation.evaluate import (
+    LAST_STEP,
     EvaluationSettings,
     count_examples,
     evaluate,
@@ -20,9 +22,10 @@ from xtremor.evaluation.evaluate import (
 from xtremor.scoring.parts import parts
 from xtremor.sources.base import Source
 from xtremor.tasks.base import TaskCard
+from xtremor.tracking.tracking import Tracking
 from xtremor.training import checkpoint
 from xtremor.training.config import TrainSettings
-from xtremor.training.folder import RunFolder
+from xtremor.training.folder import RunFolder, read_json
 from xtremor.training.run import train
 
 
@@ -35,14 +38,17 @@ def train_and_evaluate(
     keep_model: bool = True,
     threads: int | None = None,
     checkpoint_seconds: float = 60.0,
+    tracking: Tracking | None = None,
 ) -> dict[str, Any]:
     """Train (or resume) a run and, if ``scored`` is given, evaluate it; return the run's record.
 
     Every file that the evaluation needs is read before training begins, so that a missing language is said at once
-    and not hours later. A run that keeps no model keeps its last checkpoint until it has been evaluated.
+    and not hours later. A run that keeps no model keeps its last checkpoint until it has been evaluated. ``tracking``
+    is told the log, English dev and the scores.
     """
+    tracking = tracking or Tracking()
     if scored is None:
-        return train(settings, card, source, output, keep_model, threads, checkpoint_seconds).record
+        return train(settings, card, source, output, keep_model, threads, checkpoint_seconds, tracking=tracking).record
     from xtremor.training.crew import Crew
 
     folder, crew, is_scored = RunFolder(output), Crew.current(), False
@@ -53,12 +59,13 @@ def train_and_evaluate(
             is_scored = evaluated(folder, scored, source)
             if not keep_model and folder.finished() and not folder.model.is_dir() and not is_scored:
                 _reopen(folder)
-    done = train(settings, card, source, output, keep_model, threads, checkpoint_seconds, keep_state=not keep_model)
+    done = train(settings, card, source, output, keep_model, threads, checkpoint_seconds, not keep_model, tracking)
     if not crew.leads:
         return done.record
     if done.model is None:
         if not is_scored:
             evaluate_run(output, source, card, scored, threads)
+        tracking.scores(read_json(folder.scores), done.record["counts"]["updates"])
         return done.record
     import torch
 
@@ -68,8 +75,10 @@ def train_and_evaluate(
     with parts() as found:
         split = evaluate(done.model, done.tokenizer, labels, card, source, scored, device, found)
         seconds = time.monotonic() - started
-        scores = write_evaluation(folder, found, split, scored, card, done.record, seconds, source, labels)
+        facts = {"checkpoint": choose(folder, done.record, LAST_STEP).facts()}
+        scores = write_evaluation(folder, found, split, scored, card, done.record, seconds, source, labels, facts)
     checkpoint.remove(folder.path)
+    tracking.scores(scores, done.record["counts"]["updates"])
     say(summary(scores))
     return done.record
 

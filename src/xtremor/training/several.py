@@ -22,22 +22,16 @@ from xtremor.training.joint import CATEGORY, check_read
 from xtremor.training.learning import doubts, english_dev, has_english_dev
 from xtremor.training.lineage import lineage_of
 from xtremor.training.mixture import MixedOrder, Mixing
-from xtremor.training.record import common_record
-from xtremor.training.run import (
-    Prepared,
-    check_positions,
-    features_digest,
-    load_model,
-    make_accelerator,
-    pad_of,
-    prepare,
-    recompute,
-)
+from xtremor.training.model import check_positions, load_model, make_accelerator, pad_of, recompute
+from xtremor.training.prepare import Prepared, features_digest, prepare
+from xtremor.training.record import common_record, told_of
+from xtremor.training.run import told_anew
 
 if TYPE_CHECKING:
     from torch import nn
 
     from xtremor.encoders.load import LoadReport
+    from xtremor.tracking.tracking import Tracking
     from xtremor.training.crew import Crew
     from xtremor.training.embeddings import CompactEmbedding
     from xtremor.training.shared import MixedStep, SharedEncoder
@@ -64,6 +58,7 @@ def train_several(
     keep_model: bool = True,
     threads: int | None = None,
     checkpoint_seconds: float = 60.0,
+    tracking: Tracking | None = None,
 ) -> dict[str, Any]:
     """Train, resume, or find that the run is finished; return its record.
 
@@ -75,6 +70,7 @@ def train_several(
         keep_model: write it.
         threads: for the CPU; None leaves torch's choice.
         checkpoint_seconds: time between checkpoints.
+        tracking: trackers that are told what the log says, and English dev of each task.
 
     Raises:
         UserError: bad input, a folder of another run, or a loss that is not finite.
@@ -106,9 +102,11 @@ def train_several(
             folder.check(identity)
     if crew.told(crew.leads and folder.finished() and (not keep_model or folder.model.is_dir())):
         say(f"{output}: already finished, nothing to train")
+        if crew.leads and tracking is not None:
+            told_anew(tracking, folder, settings, folder.read_record())
         return folder.read_record()
     try:
-        return _train(settings, members, mixing, folder, identity, keep_model, checkpoint_seconds)
+        return _train(settings, members, mixing, folder, identity, keep_model, checkpoint_seconds, tracking)
     finally:
         folder.release()
 
@@ -121,6 +119,7 @@ def _train(
     identity: dict[str, Any],
     keep_model: bool,
     checkpoint_seconds: float,
+    tracking: Tracking | None,
 ) -> dict[str, Any]:
     """From fresh heads to the record on disk."""
     from xtremor.training.crew import Crew
@@ -134,7 +133,9 @@ def _train(
         model, reports = make_shared(settings, members)
         ancestry = lineage_of(settings.encoder)
         check_positions(next(iter(model.models.values())), settings.max_length)
-    record = _fit(settings, members, mixing, order, model, reports, folder, identity, checkpoint_seconds, crew)
+    record = _fit(
+        settings, members, mixing, order, model, reports, folder, identity, checkpoint_seconds, crew, tracking
+    )
     record |= ancestry
     if not crew.leads:
         for entry in record["tasks"]:
@@ -144,6 +145,8 @@ def _train(
     for member, entry in zip(members, record["tasks"], strict=True):
         entry["english_dev"] = english_dev(settings, member.prepared, member.source, model.of(member.name))
         entry["data"] = asdict(member.source.record())
+    if tracking is not None:
+        tracking.record(record)
     record["warnings"] = _warnings(members, record, settings.method.perturbs)
     for sentence in record["warnings"]:
         warn(sentence)
@@ -185,6 +188,7 @@ def _fit(
     identity: dict[str, Any],
     checkpoint_seconds: float,
     crew: Crew,
+    tracking: Tracking | None,
 ) -> dict[str, Any]:
     """Train ``model`` in place and return the record of the run so far."""
     from xtremor.encoders.dropout import fast_dropout
@@ -214,11 +218,15 @@ def _fit(
             # Not before: what is refused up to here leaves no folder behind.
             if crew.leads:
                 folder.claim(identity)
+                if tracking is not None:
+                    tracking.begin(folder.path, {**told_of(settings), "sampling": mixing.as_dict()})
         fresh = [f"models.{task}.{name}" for task, report in reports.items() for name in report.missing]
         one, poolers = model.of(members[0].name), f".{POOLER}."
         heads = {*reports[members[0].name].missing, *(name for name, _ in one.named_parameters() if poolers in name)}
         pretrained = Pretrained(one, heads, [name for name, each in one.named_parameters() if each.requires_grad])
-        loop = Loop(step, settings, fresh, folder.path, checkpoint_seconds, order=order, crew=crew)
+        loop = Loop(
+            step, settings, fresh, folder.path, checkpoint_seconds, order=order, crew=crew, tracking=tracking
+        )  # fmt: skip
         totals = loop.run()
         drift = pretrained.distance(one)
     full.to(accelerator.device)

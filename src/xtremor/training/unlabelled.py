@@ -44,7 +44,7 @@ class UnlabelledText:
     @property
     def digest(self) -> str:
         """sha256 of what a model reads of them."""
-        from xtremor.training.run import features_digest
+        from xtremor.training.prepare import features_digest
 
         return features_digest(self.features)
 

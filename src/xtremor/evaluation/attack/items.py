@@ -21,8 +21,8 @@ from xtremor.scoring.registry import scorer
 from xtremor.tasks.category import category
 from xtremor.tasks.features import IGNORED, Features
 from xtremor.tasks.losses import TargetLoss
+from xtremor.training.model import pad_of
 from xtremor.training.ragged import PaddedView, padded_view
-from xtremor.training.run import pad_of
 
 if TYPE_CHECKING:
     from xtremor.tasks.base import TaskCard

@@ -41,7 +41,7 @@ class Classifier(Trained):
 
         from xtremor.evaluation.predict import forward_rows, logits
         from xtremor.tasks.classification import featurize
-        from xtremor.training.run import pad_of
+        from xtremor.training.model import pad_of
 
         examples = [TextExample("", "", row, "", "", each, None) for row, each in enumerate(texts)]
         features = featurize(examples, self.tokenizer, self.labels, self.max_length)

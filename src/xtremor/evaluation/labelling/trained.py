@@ -95,7 +95,7 @@ def load_trained(folder: TrainedFolder, max_length: int | None) -> Trained:
 
     from xtremor.encoders.load import load_task_model, load_tokenizer
     from xtremor.tasks.category import category
-    from xtremor.training.run import check_positions
+    from xtremor.training.model import check_positions
 
     tokenizer = load_tokenizer(str(folder.model))
     model, report = load_task_model(str(folder.model), category(folder.category).AUTO_CLASS)
@@ -114,7 +114,7 @@ def load_trained(folder: TrainedFolder, max_length: int | None) -> Trained:
 
 
 def _longest(model: Any, tokenizer: Any) -> int:
-    from xtremor.training.run import positions_of
+    from xtremor.training.model import positions_of
 
     # A tokenizer without a limit reports an astronomical one.
     return min(LONGEST, positions_of(model) or LONGEST, int(min(tokenizer.model_max_length, LONGEST)))

@@ -45,7 +45,10 @@ def _render(record: dict[str, Any], scored: bool) -> str:
     from xtremor.report.page import script_json
 
     assets = files("xtremor.report") / "assets"
-    read = {name: (assets / name).read_text(encoding="utf-8") for name in ("sweep.html.j2", "page.css", "page.js")}
+    read = {
+        name: (assets / name).read_text(encoding="utf-8")
+        for name in ("sweep.html.j2", "page.css", "page.js", "sort.js")
+    }
     specs, doses, bests = _page_charts(record)
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(read["sweep.html.j2"]).render(
@@ -61,7 +64,7 @@ def _render(record: dict[str, Any], scored: bool) -> str:
         bests=bests,
         chart_data=Markup(script_json({"themes": drawing.themes(), "charts": specs})),
         css=Markup(read["page.css"]),
-        js=Markup(read["page.js"]),
+        js=Markup(read["page.js"] + read["sort.js"]),
         vega=Markup(drawing.vega_bundle()),
         colours=COLOURS,
         ink=INK,
