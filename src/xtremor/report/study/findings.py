@@ -9,13 +9,14 @@ same scores, contrasts and strata.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from xtremor.compare.comparison import Comparison, Contrast, compare
 from xtremor.compare.effects import Effect
 from xtremor.compare.folders import Loaded, RunKey, Source, of_sources
 from xtremor.compare.settings import CompareSettings
+from xtremor.compare.studies import source_of
 from xtremor.compare.table import Row, ScoreTable, Target
 from xtremor.errors import UserError, unknown
 from xtremor.report.study.material import Material, Run
@@ -240,17 +241,8 @@ def _seeds(run: Run) -> tuple[str, str]:
 
 
 def _source(study: Material, run: Run) -> Source:
-    place = study.store.stages / run.cell.evaluation
-    kept = place / "predictions.parquet"
-    return Source(
-        RunKey(run.system, *_seeds(run)),
-        run.cell.task,
-        run.cell.split,
-        str(run.scored.get("metric", "")),
-        place,
-        kept if kept.is_file() else None,
-        run.scores,
-    )
+    own = source_of(run.cell, study.store.stages / run.cell.evaluation, str(run.scored["metric"]), run.scores)
+    return replace(own, key=RunKey(run.system, *_seeds(run)))
 
 
 def by_seed(study: Material, system: str, task: str | None = None) -> dict[int, float]:
