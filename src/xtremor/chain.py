@@ -10,13 +10,15 @@ from typing import Any
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, StageOptions, TrainOptions
 from xtremor.cli.tracking import TRACKING, TrackingOptions
-from xtremor.errors import UserError
+from xtremor.errors import UserError, unknown
 from xtremor.jobs import flags, parse_methods, train_arguments
 from xtremor.launch import Job, run_side_by_side, share_of_run
 from xtremor.robust.methods.base import Method
 from xtremor.sizes import Opened, open_task
 from xtremor.training.folder import RunFolder, read_json
 from xtremor.wording import number_of
+
+TEXT_STAGES = ("intermediate", "target", "both")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Chain:
         direct: train the targets without a first stage too.
         ball, recipe, scoring: of both stages.
         stage: where the recipe of the first differs.
+        text_stage: stages that unlabelled text joins, ``intermediate``, ``target`` or ``both``.
         keep_model: keep the models of the targets; those of the first stage always stay.
         tracking: trackers of every run.
     """
@@ -50,6 +53,18 @@ class Chain:
     scoring: ScoringOptions
     keep_model: bool = False
     tracking: TrackingOptions = TRACKING
+    text_stage: str = "target"
+
+    @property
+    def first_recipe(self) -> TrainOptions:
+        """Of the first stage."""
+        recipe = self.stage.recipe(self.recipe)
+        return recipe.without_text() if self.text_stage == "target" else recipe
+
+    @property
+    def target_recipe(self) -> TrainOptions:
+        """Of the second."""
+        return self.recipe.without_text() if self.text_stage == "intermediate" else self.recipe
 
 
 @dataclass(frozen=True)
@@ -101,10 +116,14 @@ def plan(chain: Chain, output: Path) -> Iterator[Planned]:
     """
     methods = parse_methods(chain.methods, chain.ball)
     target_methods = parse_methods(chain.target_methods, chain.ball, "--target-method")
-    recipe = chain.stage.recipe(chain.recipe)
+    if chain.text_stage not in TEXT_STAGES:
+        raise UserError(f"--text-stage: {unknown('stage', chain.text_stage, TEXT_STAGES)}")
+    recipe = chain.first_recipe
+    if "," in chain.intermediate:
+        recipe.refuse_text()
     # The parts of several tasks at once are looked at one by one; how they are mixed is training's business.
     parts = [open_task(name, chain.data, recipe, None) for name in chain.intermediate.split(",")]
-    targets = [open_task(name, chain.data, chain.recipe, chain.scoring) for name in chain.targets]
+    targets = [open_task(name, chain.data, chain.target_recipe, chain.scoring) for name in chain.targets]
     if len({target.name for target in targets}) < len(targets):
         raise UserError(f"--targets names a task twice: {', '.join(chain.targets)}")
     scored = {code for target in targets for code in (target.scoring and target.scoring.codes()) or ()}
@@ -129,7 +148,7 @@ def _first(chain: Chain, parts: list[Opened], recipe: TrainOptions, method: Meth
     if len(parts) == 1:
         parts[0].refuse_other_run(folder, recipe, method, seed)
     arguments = train_arguments(folder, seed, method, task, recipe, None, True) + flags(chain.tracking)
-    work = sum(part.training_tokens for part in parts) * method.expected_passes()
+    work = sum(part.training_tokens * method.expected_passes() + 3 * part.text_tokens for part in parts)
     done = share_of_run(folder, sum(part.updates for part in parts), 1.0)
     return Planned(Job(f"{name}-{folder.name}", tuple(arguments), work, done), folder, None)
 
@@ -143,7 +162,7 @@ def _second(
     before: tuple[Planned, Method] | None,
 ) -> Planned:
     """A target from the encoder of ``before``, or from the pretrained one; heads and poolers are fresh in both."""
-    recipe = replace(chain.recipe, fresh_pooler=True)
+    recipe = replace(chain.target_recipe, fresh_pooler=True)
     name, after = method.arm, tuple[str, ...]()
     if before is not None:
         stage, earlier = before
@@ -153,7 +172,7 @@ def _second(
     target.refuse_other_run(folder, recipe, method, seed)
     arguments = train_arguments(folder, seed, method, target.options, recipe, target.scoring, chain.keep_model)
     arguments += flags(chain.tracking)
-    training = target.training_tokens * method.expected_passes()
+    training = target.training_tokens * method.expected_passes() + 3 * target.text_tokens
     done = share_of_run(folder, target.updates, training / (training + target.scored_tokens))
     job = Job(f"{target.name}-{folder.name}", tuple(arguments), training + target.scored_tokens, done, after)
     return Planned(job, folder, target.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from xtremor.robust.methods.plain import Plain
 from xtremor.sources import ON_DISK
 from xtremor.sources.base import Source
 from xtremor.tasks.base import TaskCard
+from xtremor.training.config import TrainSettings
 from xtremor.training.folder import RunFolder, read_json
 
 # Rows that are tokenised to know how long the rows of a task are.
@@ -32,6 +34,7 @@ class Opened:
         training_tokens: tokens that all epochs go over together, estimated.
         scored_tokens: tokens of the rows to be scored, estimated as if they were as long as the training rows.
         updates: weight updates, estimated.
+        text_tokens: of unlabelled text beside all updates, estimated as if texts were as long as the training rows.
     """
 
     card: TaskCard
@@ -41,6 +44,7 @@ class Opened:
     training_tokens: float
     scored_tokens: float
     updates: int
+    text_tokens: float = 0.0
 
     @property
     def name(self) -> str:
@@ -83,7 +87,10 @@ def open_options(options: TaskOptions, recipe: TrainOptions, scoring: ScoringOpt
     from xtremor.training.sources import draw, training_rows
 
     card, source = options.open(to_train=True)
-    settings = recipe.settings(card, Plain(), 1)
+    # What text a method has a term for is the method's business; here it is read all the same.
+    settings = (
+        recipe.settings(card, Plain(), 1) if recipe.adversary() else recipe.without_text().settings(card, Plain(), 1)
+    )
     kind = category_of(card, settings)
     check_positions(skeleton(settings.encoder, kind.AUTO_CLASS), settings.max_length)
     items = 0
@@ -92,13 +99,32 @@ def open_options(options: TaskOptions, recipe: TrainOptions, scoring: ScoringOpt
         chosen = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
         items = sum(count_examples(card, source, chosen)[1].values())
     rows = training_rows(source, settings)
+    texts = _read_text(recipe, settings, card, source, rows)
     sample = draw(rows, SAMPLE, 0)
     # Decoding the starter, or fetching from the hub, happens here once and not in every worker.
     features = kind.featurize(sample, load_tokenizer(settings.encoder), source.labels(), settings.max_length)
     length = features.lengths.sum() / len(sample)
     units, epochs = round(len(rows) * len(features.lengths) / len(sample)), settings.all_epochs
     updates = updates_in(units, settings.batch_size, epochs)
-    return Opened(card, options, source, scoring, len(rows) * epochs * length, items * length, updates)
+    tokens = len(rows) * epochs * length
+    return Opened(card, options, source, scoring, tokens, items * length, updates, updates * texts * length)
+
+
+def _read_text(
+    recipe: TrainOptions, settings: TrainSettings, card: TaskCard, source: Source, rows: Sequence[Any]
+) -> int:
+    """Read the unlabelled text of a run and refuse what it would refuse; how many texts an update takes."""
+    text = recipe.text(settings.batch_size)
+    if text is None:
+        return 0
+    from xtremor.sources.unlabelled import read_unlabelled
+
+    found = read_unlabelled(text, card, source, None)
+    if settings.adversary is not None:
+        from xtremor.training.adversary.text import make_cast
+
+        make_cast(settings.adversary, found, rows, None)
+    return text.rows
 
 
 def _for_task(scoring: ScoringOptions, card: TaskCard, source: Source) -> ScoringOptions:

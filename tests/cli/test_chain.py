@@ -19,6 +19,7 @@ from xtremor.cli.app import app
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, MethodOptions, StageOptions, TrainOptions
 from xtremor.encoders.load import fingerprint
+from xtremor.errors import UserError
 from xtremor.launch import Job
 from xtremor.tasks.cards import card
 
@@ -218,6 +219,26 @@ def test_several_tasks_at_once_are_passed_on(data: Path, tiny_encoder: Path) -> 
     assert first.job.arguments[first.job.arguments.index("--task") + 1] == "xnli,panx"
     assert str(first.folder) == "out/intermediate/xnli+panx/plain-seed1" and first.job.work > single.job.work
     assert second.folder.name == "plain-after-plain-on-xnli+panx-seed1"
+
+
+def test_text_joins_the_stage_that_is_named(data: Path, tiny_encoder: Path) -> None:
+    text = {"unlabelled_languages": "sw", "unlabelled_split": "test", "language_adversary": "clique"}
+    recipe = replace(chain_of(data, tiny_encoder).recipe, **text)
+    bare = [each.job.work for each in plan(chain_of(data, tiny_encoder), Path("out"))]
+    for stage, joins in (("target", [False, True]), ("intermediate", [True, False]), ("both", [True, True])):
+        planned = list(plan(chain_of(data, tiny_encoder, recipe=recipe, text_stage=stage), Path("out")))
+        found = [bound(each.job)["recipe"] for each in planned]
+        assert [each.language_adversary == "clique" for each in found] == joins
+        assert [each.unlabelled_languages == "sw" for each in found] == joins
+        assert [each.job.work > work for each, work in zip(planned, bare, strict=True)] == joins
+    for changes, message in (
+        ({"text_stage": "last"}, "--text-stage: unknown stage 'last'"),
+        ({"text_stage": "both", "intermediate": "xnli,panx"}, "unlabelled text joins a run on one task"),
+        ({"recipe": replace(recipe, unlabelled_languages="de")}, "unknown language of panx test 'de'"),
+        ({"recipe": replace(recipe, language_adversary=None)}, "the method 'plain' needs labels"),
+    ):
+        with pytest.raises(UserError, match=message):
+            list(plan(chain_of(data, tiny_encoder, **{"recipe": recipe, **changes}), Path("out")))
 
 
 def test_an_english_first_stage_and_a_target_of_pairs_are_found(tiny_encoder: Path, tmp_path: Path) -> None:

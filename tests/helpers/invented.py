@@ -39,6 +39,7 @@ def invent(
     calibrated: bool = False,
     assumed: Assumed | None = None,
     predicted: bool = False,
+    scale: str = "full",
 ) -> StudyFolder:
     """Write a study with its store.
 
@@ -57,6 +58,7 @@ def invent(
         encoder: its name.
         calibrated: scores hold calibration.
         assumed: of the design.
+        scale: of the study, ``tiny`` for a rehearsal.
         predicted: evaluations keep predictions, which their scores are then computed from.
     """
     dice = np.random.default_rng(3)
@@ -92,7 +94,7 @@ def invent(
         "invented", (encoder,), tuple(Arm(arm, None if arm == "none" else Settings()) for arm in gains),
         tuple(Target(task) for task in tasks), intermediate=(Intermediate(intermediate),) if intermediate else (),
         seeds=Seeds(tuple(seeds), tuple(stage2)), contrasts=tuple(Contrast(*each) for each in contrasts),
-        strata=tuple(strata), assumed=assumed or Assumed(),
+        strata=tuple(strata), assumed=assumed or Assumed(), scale=scale,
     )  # fmt: skip
     plan = Plan("invented", study.design(), {"target": "needed"}, None, stages, tuple(cells), "")
     there = StudyFolder(folder)

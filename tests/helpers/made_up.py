@@ -167,25 +167,13 @@ def write_store(
 
 
 def of_rules(plan: Plan, rules: Sequence[str]) -> Plan:
-    """The plan with cells of further checkpoint rules, as a plan that knows them would have."""
-
-    class Ruled(Plan):
-        beside: tuple[Any, ...] = ()
-
-    class RuledCell(Cell):
-        checkpoint = "last"
-
-    cells = []
-    stages = dict(plan.stages)
+    """The plan with cells of further checkpoint rules."""
+    cells, stages = [], dict(plan.stages)
     for rule in rules:
-        kind = type("OfRule", (RuledCell,), {"checkpoint": rule})
         for cell in plan.cells:
             old = plan.stages[cell.evaluation]
-            stage = Stage(
-                old.kind, f"{old.name}, {rule}", old.task, {**old.config, "checkpoint": rule}, old.parents, old.data, 1
-            )
+            config = {**old.config, "checkpoint": rule}
+            stage = Stage(old.kind, f"{old.name}, {rule}", old.task, config, old.parents, old.data, 1)
             stages[stage.key] = stage
-            cells.append(kind(**{**vars(cell), "evaluation": stage.key}))
-    found = Ruled(**vars(replace(plan, stages=stages)))
-    object.__setattr__(found, "beside", tuple(cells))
-    return found
+            cells.append(replace(cell, evaluation=stage.key, checkpoint=rule))
+    return replace(plan, stages=stages, beside=tuple(cells))

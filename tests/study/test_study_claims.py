@@ -234,7 +234,7 @@ def test_checkpoint_rules_are_compared_on_the_same_runs() -> None:
     from xtremor.compare.table import ScoreTable
 
     base = scores_of(plan, lambda *_: 0.0, 0.3)
-    shifts = {"plain": 0.0, "plain (best-dev)": 0.0, "plain (oracle)": 2.0}
+    shifts = {"plain": 0.0, "plain (best-dev)": 0.0, "plain (oracle, upper bound)": 2.0}
     scores = {
         name: {
             s: {t: v + shift + 0.01 * int(s) * (shift > 0) for t, v in tests.items()}
@@ -244,7 +244,7 @@ def test_checkpoint_rules_are_compared_on_the_same_runs() -> None:
     }
     table = ScoreTable(tuple(scores), base.tests, scores)
     (found,) = judge_table(parse_ledger(text, "file"), plan, systems(plan), table)
-    assert (found.treatment, found.control) == ("plain (best-dev)", "plain (oracle)")
+    assert (found.treatment, found.control) == ("plain (best-dev)", "plain (oracle, upper bound)")
     assert found.verdict == CONTRADICTED and found.effect == pytest.approx(-2, abs=0.1), found.why
     # Other claims are about the primary rule alone.
     (claim,) = parse_ledger(ledger("gain", 'treatment = { stage2 = "pgd" }\ncontrol = { stage2 = "plain" }\n'), "file")

@@ -196,9 +196,12 @@ def test_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = kept(tmp_path / "s", clean())
     from xtremor.study import stage
 
-    monkeypatch.setitem(stage.VERSIONS, TARGET, 9)
+    current = stage.VERSIONS[TARGET]
+    monkeypatch.setitem(stage.VERSIONS, TARGET, current + 1)
     own = only(threats(there), "versions")
-    assert own.detail == "12 of version 1; this xtremor makes version 9." and own.weight == QUALIFIES
+    assert (
+        own.detail == f"12 of version {current}; this xtremor makes version {current + 1}." and own.weight == QUALIFIES
+    )
 
 
 def test_selection_by_checkpoint(tmp_path: Path) -> None:

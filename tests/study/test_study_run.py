@@ -256,6 +256,22 @@ def test_killed_at_random_moments(
     killed_again_and_again(straight(), study_data, tiny_encoder, tmp_path, 3, 1)
 
 
+def test_compare_takes_a_study(straight: Callable[[], tuple[Path, pl.DataFrame]]) -> None:
+    from xtremor.compare.folders import load
+
+    folder, table = straight()
+    loaded = load([folder])
+    found = {
+        (system, test.task, test.language, seed): score
+        for system, seeds in loaded.table.scores.items()
+        for seed, scores in seeds.items()
+        for test, score in scores.items()
+    }
+    means = table.group_by("system", "task", "language", "seed").agg(pl.col("score").mean())
+    wanted = {(system, task, language, str(seed)): score for system, task, language, seed, score in means.rows()}
+    assert found == pytest.approx(wanted) and loaded.items.keys() == set(table["task"]) and not loaded.notes
+
+
 def test_ctrl_c_stops_everybody_and_the_same_command_goes_on(
     straight: Callable[[], tuple[Path, pl.DataFrame]], study_data: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:

@@ -30,6 +30,9 @@ def chain(
     seeds: Annotated[int, Parameter(help="Seeds 1 to this, each with a first stage of its own.")] = 3,
     direct: Annotated[bool, Parameter(negative=(), help="Also the arm without a first stage.")] = False,
     workers: Annotated[int | None, Parameter(help="Runs side by side (default: one a core, as memory allows).")] = None,
+    text_stage: Annotated[
+        str, Parameter(help="Stage that unlabelled text and a language adversary join: intermediate, target or both.")
+    ] = "target",
     keep_model: Annotated[bool, Parameter(help="Keep the targets' models; the first stage's always stay.")] = False,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores of all runs as JSON.")] = False,
     ball: BallOptions = DEFAULTS[0],
@@ -50,7 +53,8 @@ def chain(
     second = split_names(target_method, "--target-method", "method", "plain")
     whole = ",".join(split_names(intermediate, "--intermediate", "task", "xnli"))
     tracking.names()
-    chosen = Chain(whole, tasks, data, first, second, seeds, direct, ball, recipe, stage, scoring, keep_model, tracking)
+    options = (ball, recipe, stage, scoring, keep_model, tracking, text_stage)
+    chosen = Chain(whole, tasks, data, first, second, seeds, direct, *options)
     result = run_chain(chosen, output, workers)
     say(f"report: {result.page}")
     if json_:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    *paths: Annotated[Path, Parameter(help="A table of scores; or run folders, folders of them, prediction files.")],
+    *paths: Annotated[Path, Parameter(help="A table of scores; or runs, folders of them, studies, prediction files.")],
     baseline: Annotated[str | None, Parameter(help="System that the others are compared with.")] = None,
     contrasts: Annotated[
         str | None, Parameter(help="Planned pairs instead: treatment:control, between commas.")

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
+# The groups are named in the hints of what is inherited, which cyclopts resolves here.
+from xtremor.cli.adversary import ADVERSARY, OFF, AdversaryOptions, stated_of  # noqa: F401
 from xtremor.cli.options import check_threads
+from xtremor.cli.unlabelled import UNLABELLED, UnlabelledOptions  # noqa: F401
 from xtremor.errors import UserError
 
 if TYPE_CHECKING:
@@ -130,7 +133,7 @@ class MixingOptions:
 
 @Parameter(name="*", group=TRAINING)
 @dataclass(frozen=True)
-class TrainOptions:
+class TrainOptions(UnlabelledOptions, AdversaryOptions):
     """The recipe; what is left out comes from the task's card."""
 
     encoder: Annotated[str, Parameter(help="Hub name, local folder, run folder (its encoder alone), or `starter`.")] = (
@@ -217,12 +220,31 @@ class TrainOptions:
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length", "train_rows"):
             value = getattr(self, name)
             own[name] = getattr(card.defaults, name) if value is None else value
+        own["unlabelled"], own["adversary"] = self.text(own["batch_size"]), self.adversary()
         own["sources"] = None if self.sources is None else source_codes(self.sources)
         own["controls"] = Controls(**{name: getattr(self, name) for name in Controls.names()})
         if card.category == "retrieval":
             # After an earlier stage the prefixes are still those of the encoder that it began with.
             own["embedding"] = default_embedding(card, base_of(self.encoder), trained=True)
         return TrainSettings(task=card.name, method=method, seed=seed, lora=self._adapters(), **own)
+
+    def without_text(self) -> TrainOptions:
+        """The same without unlabelled text and what it is for."""
+        off: dict[str, Any] = dict.fromkeys((*self.of_text(), *stated_of(AdversaryOptions, self)))
+        return replace(self, **off)
+
+    def of_text(self) -> list[str]:
+        """Stated options of unlabelled text."""
+        return stated_of(UnlabelledOptions, self)
+
+    def refuse_text(self) -> None:
+        """Raise UserError where unlabelled text is named, which a run on several tasks does not read."""
+        for name in self.of_text():
+            raise UserError(
+                f"--{name.replace('_', '-')}: unlabelled text joins a run on one task; name one with --task"
+            )
+        if self.language_adversary not in (None, OFF):
+            raise UserError("--language-adversary is for a run on one task; name one with --task")
 
     def _adapters(self) -> LoraSettings | None:
         from xtremor.training.lora import LoraSettings, check_installed

@@ -14,7 +14,6 @@ from xtremor.cli.recipe import BallOptions, MethodOptions, MixingOptions, TrainO
 from xtremor.cli.retrieval import RETRIEVAL, PoolingOptions
 from xtremor.cli.substitution import SubstitutionOptions
 from xtremor.cli.tracking import TRACKING, TrackingOptions
-from xtremor.cli.unlabelled import UnlabelledOptions
 from xtremor.console import say
 from xtremor.errors import UserError
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 DEFAULTS = (TaskOptions(), MethodOptions(), BallOptions(), TrainOptions(), ScoringOptions(), MixingOptions())
 VECTORS = PoolingOptions()
 WORDS = SubstitutionOptions()
-TEXT = UnlabelledOptions()
 
 
 def train(
@@ -58,7 +56,6 @@ def train(
     ] = None,
     vectors: PoolingOptions = VECTORS,
     words: SubstitutionOptions = WORDS,
-    unlabelled: UnlabelledOptions = TEXT,
     tracking: TrackingOptions = TRACKING,
     config: ConfigOptions = CONFIG,
 ) -> None:
@@ -78,14 +75,13 @@ def train(
                 mixing.refuse()
                 card, source = task.open(to_train=True)
                 settings = vectors.applied(recipe.settings(card, settings_of_method, seed), card, temperature)
-                settings = replace(settings, unlabelled=unlabelled.settings(settings.batch_size))
                 scored = _scored(scoring, settings) if evaluate else None
             else:
                 if evaluate:
                     raise UserError(
                         "--evaluate scores one task; train on several first, then on yours from their encoder"
                     )
-                unlabelled.refuse()
+                recipe.refuse_text()
                 card = joint_card([card for card, _ in tasks])
                 vectors.check(card, temperature=temperature)
                 settings, mixed = recipe.settings(card, settings_of_method, seed), mixing.mixing()

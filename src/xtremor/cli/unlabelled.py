@@ -12,34 +12,44 @@ from xtremor.errors import UserError
 if TYPE_CHECKING:
     from xtremor.sources.unlabelled import UnlabelledSettings
 
-UNLABELLED = Group("Unlabelled text (vat, alum)", sort_key=2)
+UNLABELLED = Group("Unlabelled text (vat, alum, --language-adversary)", sort_key=2)
 
 
-@Parameter(name="*", group=UNLABELLED)
-@dataclass(frozen=True)
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
 class UnlabelledOptions:
-    """Text of any language that the method's consistency term is trained on beside the labelled rows."""
+    """Text of any language beside the labelled rows, for a method's consistency term or a discriminator."""
 
     unlabelled: Annotated[
         str | None,
         Parameter(
+            group=UNLABELLED,
             help="A folder of files such as sw.txt, or files between commas (wiki.txt,tr=news.csv): .txt of one text "
-            "a line or tables; of a tagger .txt sentences or CoNLL."
+            "a line or tables; of a tagger .txt sentences or CoNLL.",
         ),
     ] = None
     unlabelled_languages: Annotated[
-        str | None, Parameter(help="Languages, between commas, in which rows of the task itself join, without labels.")
+        str | None,
+        Parameter(
+            group=UNLABELLED, help="Languages, between commas, in which rows of the task itself join, without labels."
+        ),
     ] = None
-    unlabelled_split: Annotated[str | None, Parameter(help="The split that those are of (default dev).")] = None
+    unlabelled_split: Annotated[
+        str | None, Parameter(group=UNLABELLED, help="The split that those are of (default dev).")
+    ] = None
     unlabelled_rows: Annotated[
-        int | None, Parameter(help="Texts beside the labelled rows of an update (default: as many as those).")
+        int | None,
+        Parameter(group=UNLABELLED, help="Texts beside the labelled rows of an update (default: as many as those)."),
     ] = None
     unlabelled_text: Annotated[
-        str | None, Parameter(help="Text column of the files (default: that of training, or inferred).")
+        str | None,
+        Parameter(group=UNLABELLED, help="Text column of the files (default: that of training, or inferred)."),
     ] = None
-    unlabelled_text_pair: Annotated[str | None, Parameter(help="Second text column, where rows are pairs.")] = None
+    unlabelled_text_pair: Annotated[
+        str | None, Parameter(group=UNLABELLED, help="Second text column, where rows are pairs.")
+    ] = None
 
-    def settings(self, batch_size: int) -> UnlabelledSettings | None:
+    def text(self, batch_size: int) -> UnlabelledSettings | None:
         """What was named; None where nothing was.
 
         Raises:
@@ -48,7 +58,9 @@ class UnlabelledOptions:
         from xtremor.sources.unlabelled import UnlabelledSettings
 
         if self.unlabelled is None and self.unlabelled_languages is None:
-            self._refuse([each.name for each in fields(self)], "name it with --unlabelled or --unlabelled-languages")
+            self._refuse(
+                [each.name for each in fields(UnlabelledOptions)], "name it with --unlabelled or --unlabelled-languages"
+            )
             return None
         if self.unlabelled_languages is None:
             self._refuse(["unlabelled_split"], "name their languages with --unlabelled-languages")
@@ -73,11 +85,3 @@ class UnlabelledOptions:
             if getattr(self, name) is not None:
                 what = about.get(name, "unlabelled text")
                 raise UserError(f"--{name.replace('_', '-')} is about {what}; {advice}, or leave it out")
-
-    def refuse(self) -> None:
-        """Raise UserError where one is given, which a run on several tasks does not read."""
-        for each in fields(self):
-            if getattr(self, each.name) is not None:
-                raise UserError(
-                    f"--{each.name.replace('_', '-')}: unlabelled text joins a run on one task; name one with --task"
-                )

@@ -70,7 +70,7 @@ class Source:
 
 
 def load(paths: Sequence[Path], task: str | None = None) -> Loaded:
-    """Read run folders, folders that hold them, or prediction files in Parquet.
+    """Read run folders, folders that hold them, studies, or prediction files in Parquet.
 
     Args:
         paths: at least one.
@@ -79,9 +79,16 @@ def load(paths: Sequence[Path], task: str | None = None) -> Loaded:
     Raises:
         UserError: nothing to read, runs of one arm that differ, runs scored on different items, other splits.
     """
+    from xtremor.compare.studies import is_study, sources_of
+
     files = [path for path in paths if path.is_file()]
     folders = [path for path in paths if not path.is_file()]
-    sources, notes = _from_folders(folders)
+    studies = [path for path in folders if is_study(path)]
+    sources, notes = _from_folders([path for path in folders if path not in studies])
+    for path in studies:
+        found, said = sources_of(path)
+        sources += found
+        notes += said
     sources += [_from_file(path) for path in files]
     if task is not None:
         known = sorted({each.task for each in sources})

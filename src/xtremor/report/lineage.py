@@ -45,10 +45,18 @@ def treatment(info: Mapping[str, Any]) -> dict[str, Any]:
     return next((dict(each) for each in methods if each.get("name") != "plain"), dict(methods[0]))
 
 
+def opposed(info: Mapping[str, Any]) -> bool:
+    """Whether a discriminator of languages stood against the encoder, in this run or in a stage before it."""
+    return any((each.get("training") or {}).get("adversary") for each in (info, *stages(info)))
+
+
 def treated(info: Mapping[str, Any]) -> tuple[tuple[Any, bool], ...]:
     """Task of each stage and whether it was plain: what an arm and its control have in common."""
-    before = [(each["task"], each["method"].get("name") == "plain") for each in stages(info)]
-    return (*before, (info["task"], info["method"].get("name") == "plain"))
+    return tuple((each["task"], _plain(each)) for each in (*stages(info), info))
+
+
+def _plain(stage: Mapping[str, Any]) -> bool:
+    return bool(stage["method"].get("name") == "plain" and not (stage.get("training") or {}).get("adversary"))
 
 
 def configuration(info: Mapping[str, Any]) -> dict[str, Any]:

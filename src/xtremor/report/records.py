@@ -65,7 +65,8 @@ class Run:
             return "frozen"
         name = str(self.treatment["name"])
         if name == "plain":
-            return "plain"
+            # A discriminator of languages is a treatment too.
+            return "robust" if lineage.opposed(self.info) else "plain"
         return "noise" if name.startswith("noise") else "robust"
 
 

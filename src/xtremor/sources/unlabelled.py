@@ -115,7 +115,7 @@ def read_unlabelled(settings: UnlabelledSettings, card: TaskCard, source: Source
     check_category(card)
     examples: list[Any] = []
     files: dict[str, dict[str, Any]] = {}
-    for language, path in () if settings.files is None else _files(settings.files, card):
+    for language, path in () if settings.files is None else files_named(settings.files, card):
         found = list(_read(settings, card, source, path, language, texts))
         if path.name in files:
             raise UserError(f"--unlabelled names two files that are called {path.name}; rename one")
@@ -130,8 +130,12 @@ def read_unlabelled(settings: UnlabelledSettings, card: TaskCard, source: Source
     return UnlabelledRows(examples, files)
 
 
-def _files(named: str, card: TaskCard) -> list[tuple[str, Path]]:
-    """(language, file): of a folder every file that can be read, else those between commas."""
+def files_named(named: str, card: TaskCard) -> list[tuple[str, Path]]:
+    """(language, file): of a folder every file that can be read, else those between commas.
+
+    Raises:
+        UserError: nothing there, or nothing that can be read.
+    """
     suffixes = (*SENTENCES, PLAIN) if card.category == "tagging" else tuple(TABLES)
     folder = Path(named)
     if folder.is_dir():

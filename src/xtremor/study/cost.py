@@ -101,7 +101,8 @@ def _probed(left: list[Stage]) -> tuple[float, str]:
     if first is None:
         return 0.0, "scoring alone is left"
     root = str(first.place.get("encoder") or "starter")
-    settings = TrainSettings.from_dict({**first.config["settings"], "encoder": root})
+    told = {key: value for key, value in first.config["settings"].items() if key not in ("unlabelled", "adversary")}
+    settings = TrainSettings.from_dict({**told, "encoder": root})
     data = first.place.get("data")
     recipe = Settings().recipe(root, first.threads)
     opened = open_task(first.task.split(",")[0], Path(data) if data else None, recipe, None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from xtremor.cli.adversary import AdversaryOptions
 from xtremor.cli.options import TaskOptions
 from xtremor.cli.recipe import TrainOptions
+from xtremor.cli.unlabelled import UnlabelledOptions
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
 from xtremor.robust.methods.base import Method
@@ -22,8 +24,13 @@ from xtremor.tasks.cards import card as find_card
 from xtremor.training.config import TrainSettings
 
 # What changes the work of a run on a task, or what it reads.
-SIZES = ("encoder", "epochs", "probe_epochs", "batch_size", "max_length", "train_rows")
+SIZES = (
+    "encoder", "epochs", "probe_epochs", "batch_size", "max_length", "train_rows", "sources",
+    *(each.name for each in (*fields(UnlabelledOptions), *fields(AdversaryOptions))),
+)  # fmt: skip
 BYTES_A_WEIGHT = 4
+# Forward, to the activations, to the weights.
+PASSES_OF_TEXT = 3.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,11 @@ class Training:
     def tokens(self) -> float:
         """Of all epochs."""
         return sum(each.training_tokens for each in self.opened)
+
+    @property
+    def text_tokens(self) -> float:
+        """Of unlabelled text beside all updates."""
+        return sum(each.text_tokens for each in self.opened)
 
     @property
     def updates(self) -> int:
@@ -118,6 +130,8 @@ class Opener:
 
     def _open(self, task: str, recipe: TrainOptions) -> Training:
         names = [name.strip() for name in task.split(",")]
+        if len(names) > 1:
+            recipe.refuse_text()
         opened = tuple(open_task(name, self.data, recipe, None) for name in names)
         records = [trained_on(each.source) for each in opened]
         whole = opened[0].card
@@ -153,16 +167,17 @@ class Opener:
             self._snapshots[key] = planned_mb(skeleton(settings.encoder, kind), settings, tokens)
         return self._snapshots[key] * (settings.snapshots or 0)
 
-    def passes(self, method: Method, encoder: str) -> float:
+    def passes(self, method: Method, encoder: str, texts: float = 0.0) -> float:
         """Passes per batch of the data as it is, what lies below a hidden layer counted as in plain training.
 
-        Word substitution that goes over several copies in an epoch makes as many times the passes.
+        ``texts`` are those that a discriminator of languages is shown, for each labelled row. Word substitution
+        that goes over several copies in an epoch makes as many times the passes.
         """
         name, _, depth = method.at.partition(":")
         layers = self._layers.get(encoder, 0)
         below = int(depth) / layers if name == "layer" and layers else 0.0
         copies = 1 if method.substitution is None else method.substitution.copies
-        return method.expected_passes(below) * copies
+        return method.expected_passes(below) * copies + PASSES_OF_TEXT * texts
 
     def scored(self, target: Target, settings: TrainSettings) -> Scored:
         """What is scored; raises UserError for a split, a language or files that are not there."""

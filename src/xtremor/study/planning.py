@@ -12,10 +12,11 @@ from xtremor.errors import UserError
 from xtremor.evaluation.rules import BEST_DEV, LAST, Rule, parse_rule
 from xtremor.robust.methods.base import Method
 from xtremor.study.design import Arm, Intermediate, Study, Target, target_seed
-from xtremor.study.opening import Opener, Root, Training, files_of, first_settings
+from xtremor.study.opening import PASSES_OF_TEXT, Opener, Root, Training, files_of, first_settings
 from xtremor.study.plan import Cell, Plan
 from xtremor.study.settings import Settings
 from xtremor.study.stage import EVALUATION, INTERMEDIATE, TARGET, Size, Stage
+from xtremor.study.texts import texts_of, with_digests
 from xtremor.training.config import TrainSettings
 from xtremor.training.learning import has_english_dev
 
@@ -51,6 +52,13 @@ def _refuse_twins(cells: tuple[Cell, ...]) -> None:
             raise UserError(
                 f"arms '{other.arm}' and '{cell.arm}' are the same runs on {cell.task}; leave one out, or change it"
             )
+
+
+def _texts(settings: TrainSettings) -> float:
+    """Texts that a discriminator of languages is shown for each labelled row; 0 without one."""
+    if settings.adversary is None or settings.unlabelled is None:
+        return 0.0
+    return settings.unlabelled.rows / settings.batch_size
 
 
 class _Planner:
@@ -111,9 +119,10 @@ class _Planner:
             if arm.match_compute is None:
                 return recipe, method
             other, theirs = self._run(root, study.arm(arm.match_compute), task, own, first)
-            epochs = first_settings(self.opener.training(task, other), other).epochs
-            passes = self.opener.passes
-            ratio = passes(theirs, root.name) / passes(method, root.name)
+            each = [(other, theirs), (recipe, method)]
+            settings = [first_settings(self.opener.training(task, one), one, of) for one, of in each]
+            passes = [self.opener.passes(one.method, root.name, _texts(one)) for one in settings]
+            epochs, ratio = settings[0].epochs, passes[0] / passes[1]
             # Rounded, so that a third and its triple make the same schedule on every machine.
             return replace(recipe, epochs=round(epochs * ratio, 9)), method
         except UserError as error:
@@ -134,10 +143,13 @@ class _Planner:
         told = {key: value for key, value in settings.as_dict().items() if key != "encoder"}
         files = files_of(method)
         told["method"] |= {name: f"sha256 {file_digest(Path(path))}" for name, path in files.items()}
+        text = texts_of(settings)
+        told = with_digests(told, text, training.card)
         copies = 1 if method.substitution is None else method.substitution.copies
         passes = self.opener.passes(method, root.name)
         kept = 0.0 if settings.snapshots is None else self.opener.snapshots_mb(training, settings)
-        size = Size(training.tokens, passes, training.updates * copies, training.model_mb, kept)
+        tokens = training.tokens + training.text_tokens * PASSES_OF_TEXT / passes
+        size = Size(tokens, passes, training.updates * copies, training.model_mb, kept)
         return Stage(
             kind=kind,
             name=name,
@@ -146,7 +158,12 @@ class _Planner:
             parents=(before.key,) if before else (),
             data=training.data,
             threads=self.study.threads,
-            place={"encoder": root.name, "data": None if self.data is None else str(self.data), "files": files},
+            place={
+                "encoder": root.name,
+                "data": None if self.data is None else str(self.data),
+                "files": files,
+                **({"text": text} if text else {}),
+            },
             size=size,
         )
 

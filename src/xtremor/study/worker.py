@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xtremor.errors import UserError
 from xtremor.study.files import read_plan
@@ -23,6 +23,9 @@ from xtremor.study.plan import Plan
 from xtremor.study.stage import EVALUATION, INTERMEDIATE, Stage
 from xtremor.study.store import Store
 from xtremor.tracking.tracking import Tracking
+
+if TYPE_CHECKING:
+    from xtremor.training.config import TrainSettings
 
 BUSY = 75
 
@@ -82,15 +85,17 @@ class Worker:
 
     def _train(self, stage: Stage, area: Path) -> dict[str, Any]:
         from xtremor.cli.options import TaskOptions
+        from xtremor.study.texts import with_places
         from xtremor.training.config import TrainSettings
         from xtremor.training.run import train
 
         encoder = f"stages/{stage.parents[0]}" if stage.parents else stage.place["encoder"]
         told = stage.config["settings"]
         method = {**told["method"], **stage.place.get("files", {})}
+        told = with_places(told, stage.place.get("text", {}))
         settings = TrainSettings.from_dict({**told, "method": method, "encoder": encoder})
         tasks = [TaskOptions(name, _data(stage, name)).open(to_train=True) for name in stage.task.split(",")]
-        self._check_inputs(stage, tasks)
+        self._check_inputs(stage, tasks, settings)
         options = (area, True, stage.threads, self.checkpoint_seconds)
         with Tracking(self.plan.trackers, stage.name) as tracking:
             if len(tasks) > 1:
@@ -108,15 +113,20 @@ class Worker:
             "warnings": record["warnings"],
         }
 
-    def _check_inputs(self, stage: Stage, tasks: Sequence[tuple[Any, Any]]) -> None:
+    def _check_inputs(self, stage: Stage, tasks: Sequence[tuple[Any, Any]], settings: TrainSettings) -> None:
         """Raise UserError where encoder or rows are not those that the stage was planned for."""
         from xtremor.encoders.fingerprint import file_digest
-        from xtremor.sources.base import training_examples
+        from xtremor.sources.unlabelled import read_unlabelled
         from xtremor.study.opening import Opener, check_unchanged, fingerprint, trained_on
+        from xtremor.study.texts import check_texts
+        from xtremor.training.sources import training_rows
 
         found = {}
         for card, source in tasks:
-            training_examples(source)
+            training_rows(source, settings)
+            if settings.unlabelled is not None:
+                read_unlabelled(settings.unlabelled, card, source, None)
+                check_texts(stage, card)
             found[card.name] = fingerprint(trained_on(source))
         check_unchanged(stage.data, found, stage.name)
         for name, path in stage.place.get("files", {}).items():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from xtremor.cli.adversary import AdversaryOptions
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, MethodOptions, TrainOptions
 from xtremor.cli.tracking import TRACKING, TrackingOptions
@@ -201,7 +202,7 @@ def _planned(sweep: Sweep, trial: Trial, opener: Opener, output: Path) -> Planne
     of_method = method.settings(ball)
     opened = opener(recipe)
     settings = recipe.settings(opened.card, of_method, trial.seeds[0])
-    training = opened.training_tokens * of_method.expected_passes()
+    training = opened.training_tokens * of_method.expected_passes() + 3 * opened.text_tokens
     name = "-".join([settings.arm, *_not_in_arm(trial)])
     runs = []
     for seed in trial.seeds:
@@ -217,7 +218,7 @@ def _planned(sweep: Sweep, trial: Trial, opener: Opener, output: Path) -> Planne
 
 def _not_in_arm(trial: Trial) -> list[str]:
     """Settings of the recipe that vary and that an arm's label does not tell: ``learning-rate-5e-05``."""
-    told = {*Controls.names(), "lora"}
+    told = {*Controls.names(), "lora", "unlabelled_rows", *(each.name for each in fields(AdversaryOptions))}
     of_recipe = [(name, value) for name, value in trial.point if name in kinds(TrainOptions)]
     return [f"{name.replace('_', '-')}-{shown(value)}" for name, value in of_recipe if name not in told]
 

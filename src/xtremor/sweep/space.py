@@ -15,7 +15,10 @@ from xtremor.robust.registry import METHODS
 
 # Settings that cannot be listed: methods are named by an option of their own, arms share their encoder, threads are the
 # machine's, and the last is a list already.
-SINGLE = ("method", "encoder", "threads", "lora_targets")
+SINGLE = (
+    "method", "encoder", "threads", "lora_targets", "unlabelled", "unlabelled_languages", "unlabelled_split",
+    "unlabelled_text", "unlabelled_text_pair", "adversary_graph",
+)  # fmt: skip
 RANGE = ".."
 
 

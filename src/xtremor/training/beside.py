@@ -29,14 +29,17 @@ class BesidePlain:
         step: of the run.
         method: its method; plain is not compared with itself.
         updates: of the run; a fiftieth of them, at least 1 and at most 8, is measured, spread evenly.
+        adds: whether the run's step does more than its method's, so that plain's is compared too.
 
     Attributes:
         seconds: time that went into it.
     """
 
-    def __init__(self, step: Step, method: Method, updates: int) -> None:
+    def __init__(self, step: Step, method: Method, updates: int, adds: bool = False) -> None:
         self.step, self.seconds = step, 0.0
-        samples = 0 if isinstance(method, Plain) else min(updates, max(1, min(MOST, round(SHARE * updates))))
+        samples = (
+            0 if isinstance(method, Plain) and not adds else min(updates, max(1, min(MOST, round(SHARE * updates))))
+        )
         self.updates = {int((number + 0.5) * updates / samples) for number in range(samples)}
 
     def due(self, update: int) -> bool:

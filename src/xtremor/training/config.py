@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from xtremor.errors import UserError
 from xtremor.robust.methods.base import Method
@@ -15,10 +15,12 @@ from xtremor.robust.methods.unlabelled import for_unlabelled
 from xtremor.robust.registry import method_of
 from xtremor.sources.unlabelled import UnlabelledSettings
 from xtremor.tasks.embedding import TEMPERATURE, Embedding
+from xtremor.training.adversary.settings import AdversarySettings
 from xtremor.training.controls import Controls
 from xtremor.training.lora import LoraSettings
 
 PRECISIONS = ("fp32", "bf16")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class TrainSettings:
         embedding: how vectors are made, where the task is retrieval; None elsewhere.
         temperature: that cosines are divided by in its loss.
         unlabelled: text without labels that joins every update; None is none.
+        adversary: a discriminator of languages that the encoder fights, on that text; None is none.
         sources: languages whose training sets are mixed at an equal total of rows; None is English alone.
         snapshots: of the weights, kept at equal distances over the schedule up to its last update; None keeps none.
     """
@@ -85,6 +88,7 @@ class TrainSettings:
     embedding: Embedding | None = None
     temperature: float = TEMPERATURE
     unlabelled: UnlabelledSettings | None = None
+    adversary: AdversarySettings | None = None
     sources: tuple[str, ...] | None = None
     snapshots: int | None = None
 
@@ -129,12 +133,27 @@ class TrainSettings:
                 "--method rsda is not for retrieval: a query and its passage would lose the words that tell them from "
                 "others; name another --method"
             )
-        if self.unlabelled is not None:
+        if self.adversary is not None:
+            self._check_adversary()
+        elif self.unlabelled is not None:
             for_unlabelled(self.method)
         if not 0 < self.temperature < math.inf:
             raise UserError(f"--temperature must be a number greater than 0, not {self.temperature}")
         if self.snapshots is not None and self.snapshots < 1:
             raise UserError(f"--snapshots must be at least 1, not {self.snapshots}")
+
+    def _check_adversary(self) -> None:
+        assert self.adversary is not None
+        if self.unlabelled is None:
+            raise UserError(
+                "--language-adversary learns from text without labels in several languages; name it with "
+                "--unlabelled or --unlabelled-languages"
+            )
+        if self.adversary.game == "links" and self.accumulate > 1:
+            raise UserError(
+                f"--accumulate {self.accumulate}: --adversary-game links judges pairs of all texts of an update, which "
+                "cannot be split; leave one of the two out"
+            )
 
     def _check_decay(self) -> None:
         if not self.weight_decay:
@@ -158,6 +177,7 @@ class TrainSettings:
         ``pgd-1-l2sp0.01``, ``plain-from-de+fr``."""
         adapters = [] if self.lora is None else [self.lora.label]
         beside = [] if self.unlabelled is None else [self.unlabelled.label]
+        beside += [] if self.adversary is None else [self.adversary.label]
         sources = [] if self.sources is None else [f"from-{'+'.join(self.sources)}"]
         return "-".join([self.method.arm, *beside, *self.controls.labels, *adapters, *sources])
 
@@ -170,12 +190,14 @@ class TrainSettings:
         """Plain values, the method resolved; what is off by default only where it is on, as in older records."""
         switches = ("fresh_pooler", "gradient_checkpointing", "decay_embeddings", "batch_tokens", "snapshots")
         off = {name for name in switches if not getattr(self, name)}
-        hidden = {"controls", "lora", "embedding", "temperature", "unlabelled", "sources"} | off
+        hidden = {"controls", "lora", "embedding", "temperature", "unlabelled", "adversary", "sources"} | off
         recipe = {name: value for name, value in asdict(self).items() if name not in hidden}
         vectors = {} if self.embedding is None else {**asdict(self.embedding), "temperature": self.temperature}
         adapters = {} if self.lora is None else self.lora.as_dict()
         if self.unlabelled is not None:
             recipe["unlabelled"] = self.unlabelled.as_dict()
+        if self.adversary is not None:
+            recipe["adversary"] = self.adversary.as_dict()
         if self.sources is not None:
             recipe["sources"] = list(self.sources)
         return {**recipe, "method": self.method.as_dict(), **vectors, **self.controls.as_dict(), **adapters}
@@ -186,7 +208,7 @@ class TrainSettings:
         # Runs from before there was packing were padded.
         recorded = {"packing": False, **recorded}
         own = {each.name for each in fields(TrainSettings)} - {
-            "method", "controls", "lora", "embedding", "unlabelled", "sources",
+            "method", "controls", "lora", "embedding", "unlabelled", "adversary", "sources",
         }  # fmt: skip
         controls = {name: recorded[name] for name in Controls.names() if name in recorded}
         vectors = {each.name: recorded[each.name] for each in fields(Embedding) if each.name in recorded}
@@ -196,9 +218,16 @@ class TrainSettings:
             controls=Controls(**controls),
             lora=LoraSettings.from_dict(recorded),
             embedding=Embedding(**vectors) if vectors else None,
-            unlabelled=UnlabelledSettings(**recorded["unlabelled"]) if "unlabelled" in recorded else None,
+            unlabelled=_made(UnlabelledSettings, recorded.get("unlabelled")),
+            adversary=_made(AdversarySettings, recorded.get("adversary")),
             sources=tuple(recorded["sources"]) if recorded.get("sources") else None,
         )
+
+
+def _made(kind: type[Made], recorded: dict[str, Any] | None) -> Made | None:
+    """Settings of a part; a run's record says more of it than they do."""
+    own = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    return None if recorded is None else kind(**{name: value for name, value in recorded.items() if name in own})
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -122,6 +122,7 @@ def model_card(settings: TrainSettings, card: TaskCard, record: dict[str, Any]) 
     no_dev = "English dev was not scored again." if "interpolated_from" in record else no_dev
     dev_line = f"English dev {metric}: {dev['score']:.2f} on {dev['items']} rows." if dev else no_dev
     held = {**settings.controls.as_dict(), **({} if settings.lora is None else settings.lora.as_dict())}
+    held |= {} if settings.adversary is None else {"language adversary": f"`{settings.adversary.label}`"}
     held_line = f"Besides: {', '.join(f'{key} {value}' for key, value in held.items())}.\n" if held else ""
     pipeline, usage = _retrieval_use(settings.embedding) if settings.embedding else _USE[card.category]
     warnings = "".join(f"\n> Warning: {sentence}.\n" for sentence in record["warnings"])

@@ -49,7 +49,7 @@ def fit(
     with crew.together():
         frozen = frozen_names(model, settings)
         trained = not (settings.freeze_embeddings or frozen)
-        full, table = compact(model, prepared.tokens, pad_token, trained)
+        full, table = compact(model, prepared.tokens, pad_token, trained, prepared.read_tokens)
         model.to(accelerator.device)
         adaptation = Adaptation(model, settings, report.missing, frozen)
     model.train()
@@ -65,14 +65,14 @@ def fit(
                 accelerator, full.weight, prepared.tokenizer.all_special_ids, crew=crew,
             )  # fmt: skip
             computing.release(full.weight)
+            order = prepared.order(settings)
+            joined = prepared.joined(step, order.updates, settings.accumulate)
             # Not before: what is refused up to here leaves no folder behind.
             if crew.leads:
                 folder.claim(identity)
                 if tracking is not None:
                     tracking.begin(folder.path, told_of(settings))
-        order = prepared.order(settings)
         probed = None if draws is None else draws.features.lengths[: draws.starts[1]]
-        joined = prepared.joined(step, settings.accumulate)
         loop = Loop(
             joined or step, settings, report.missing, folder.path, checkpoint_seconds, adaptation.penalty, order,
             probed, crew, tracking,

@@ -97,6 +97,10 @@ class Step(Protocol):
         """
         ...
 
+    def about(self) -> dict[str, Any]:
+        """What the log says of the latest update beyond the loss."""
+        ...
+
 
 class Order(Protocol):
     """Which units every update takes: ``training.batches.Epochs``, or ``training.mixture.MixedOrder``."""
@@ -170,7 +174,7 @@ class Loop:
             for parameter in self.waiting:
                 parameter.requires_grad_(False)
         self.optimizer = make_optimizer(step.model, fresh, settings)
-        self.beside = BesidePlain(step, settings.method, self.order.updates)
+        self.beside = BesidePlain(step, settings.method, self.order.updates, settings.adversary is not None)
         self.totals = Totals()
         self.keeper: Keeper | None = None
 
@@ -358,4 +362,5 @@ class Loop:
             "loss": loss,
             "gradient_norm": norm,
             "tokens": self.totals.tokens,
+            **(self.step.about() if update >= 0 else {}),
         }

@@ -211,8 +211,13 @@ def plan_run(settings: TrainSettings, prepared: Prepared, on_gpu: bool, processe
     config: Any = skeleton(settings.encoder, kind.AUTO_CLASS).config
     epoch = Epochs(features.lengths, settings.batch_size, settings.seed, 1.0)
     tokens = largest_micro_batch(features.lengths, epoch.batches(), settings.accumulate * processes)
+    for text in (prepared.unlabelled, prepared.opponent):
+        if text is not None and settings.unlabelled is not None:
+            # At most: the longest texts, in as many parts as the labelled rows.
+            rows = -(-settings.unlabelled.rows // settings.accumulate)
+            tokens = max(tokens, int(np.sort(text.features.lengths)[-rows:].sum()))
     return memory_plan(
-        config, kind.AUTO_CLASS, settings.method, tokens, int(np.unique(features.rows.tokens).size) + 1,
+        config, kind.AUTO_CLASS, settings.method, tokens, int(np.unique(prepared.tokens).size) + 1,
         bf16=settings.precision == "bf16", on_gpu=on_gpu, checkpointing=settings.gradient_checkpointing,
         train_words=not settings.freeze_embeddings, frozen_layers=settings.controls.freeze_layers or 0,
         adapter_rank=None if settings.lora is None else settings.lora.rank,

@@ -20,6 +20,8 @@ from xtremor.training.sources import training_rows
 from xtremor.training.token_cache import keeping_tokens
 
 if TYPE_CHECKING:
+    from xtremor.training.adversary.step import AdversarialStep
+    from xtremor.training.adversary.text import Opponent
     from xtremor.training.draws import Draws
     from xtremor.training.loop import Order
     from xtremor.training.step import BatchStep
@@ -36,6 +38,7 @@ class Prepared:
         texts: 2 where rows are pairs, None where they are not texts with a class.
         draws: where every pass over the data has features of its own; ``features`` are then those of all passes.
         unlabelled: text without labels that joins every update.
+        opponent: a discriminator of languages, with the text that it is shown.
     """
 
     card: TaskCard
@@ -47,12 +50,18 @@ class Prepared:
     texts: int | None
     draws: Draws | None = None
     unlabelled: UnlabelledText | None = None
+    opponent: Opponent | None = None
 
     @property
     def tokens(self) -> np.ndarray:
         """Ids of all that is trained on."""
-        own = self.features.rows.tokens
-        return own if self.unlabelled is None else np.append(own, self.unlabelled.features.rows.tokens)
+        beside = (each for each in (self.unlabelled, self.opponent) if each is not None and each.trains)
+        return np.concatenate([part.features.rows.tokens for part in (self, *beside)])
+
+    @property
+    def read_tokens(self) -> np.ndarray | None:
+        """Ids that are looked up besides, of text from which nothing reaches the encoder; None where there is none."""
+        return None if self.opponent is None else self.opponent.features.rows.tokens
 
     def order(self, settings: TrainSettings) -> Order:
         """Which units every update takes."""
@@ -60,13 +69,18 @@ class Prepared:
             return self.draws.order(settings.batch_size, settings.seed)
         return Epochs(self.features.lengths, settings.batch_size, settings.seed, settings.epochs)
 
-    def joined(self, step: BatchStep, pieces: int) -> JoinedStep | None:
-        """``step`` with the unlabelled text beside it; None where there is none."""
+    def joined(self, step: BatchStep, updates: int, pieces: int) -> JoinedStep | AdversarialStep | None:
+        """``step`` with what unlabelled text is for beside it; None where there is none."""
         if self.unlabelled is None:
             return None
         from xtremor.training.unlabelled import JoinedStep
 
-        return JoinedStep(step, self.unlabelled, pieces)
+        joined = JoinedStep(step, self.unlabelled, pieces) if self.unlabelled.trains else None
+        if self.opponent is None:
+            return joined
+        from xtremor.training.adversary.step import AdversarialStep
+
+        return AdversarialStep(joined or step, step, self.opponent, self.unlabelled, updates, pieces)
 
 
 def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared:
@@ -104,12 +118,16 @@ def prepare(settings: TrainSettings, card: TaskCard, source: Source) -> Prepared
         f"{features.truncated} cut at {settings.max_length})"
     )
     texts = len(examples[0].texts) if isinstance(examples[0], TextExample) else None
-    unlabelled = None
+    unlabelled, opponent = None, None
     if settings.unlabelled is not None:
         from xtremor.training.unlabelled import make_unlabelled
 
         unlabelled = make_unlabelled(settings, card, source, texts, featurize)
-    return Prepared(card, kind, labels, tokenizer, features, len(examples), texts, draws, unlabelled)
+        if settings.adversary is not None and unlabelled is not None:
+            from xtremor.training.adversary.text import make_opponent
+
+            opponent = make_opponent(settings.adversary, unlabelled, examples, settings.encoder, featurize)
+    return Prepared(card, kind, labels, tokenizer, features, len(examples), texts, draws, unlabelled, opponent)
 
 
 def category_of(card: TaskCard, settings: TrainSettings) -> Category:

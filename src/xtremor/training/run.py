@@ -119,6 +119,10 @@ def refuse_to_share(crew: Crew, settings: TrainSettings) -> None:
             f"{settings.task} is retrieval, where the other passages of a batch are what a query is told from, so that "
             f"a batch cannot be shared by {crew.size} processes; start one"
         )
+    if crew.size > 1 and settings.adversary is not None:
+        raise UserError(
+            f"--language-adversary: {crew.size} processes cannot share the discriminator, one player; start one"
+        )
 
 
 def refuse_snapshots(settings: TrainSettings, keep_model: bool) -> None:
@@ -142,6 +146,8 @@ def _identity(settings: TrainSettings, prepared: Prepared, source: Source) -> di
     }
     if prepared.unlabelled is not None:
         identity["unlabelled_data"] = prepared.unlabelled.digest
+    if prepared.opponent is not None:
+        identity["language_graph"] = prepared.opponent.graph.digest
     own = own_record(source)
     return identity if own is None else {**identity, "own": own}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from torch import Tensor, nn
@@ -128,6 +128,10 @@ class MixedStep:
         self.lengths = np.concatenate([step.lengths for step in steps])
         self.weights = np.concatenate([step.weights for step in steps])
         self.offsets = np.concatenate([[0], np.cumsum([len(step.weights) for step in steps])])
+
+    def about(self) -> dict[str, Any]:
+        """What the log says of the latest update beyond the loss: nothing."""
+        return {}
 
     def run(
         self, units: np.ndarray, update: int, part: int, weight: float, method: Runner | None = None

@@ -98,6 +98,10 @@ class BatchStep:
         """
         return self.over(self.features, units, (method or self.runner).step, (update, part), weight)
 
+    def about(self) -> dict[str, Any]:
+        """What the log says of the latest update beyond the loss: nothing."""
+        return {}
+
     def over(
         self,
         features: Features,
@@ -123,7 +127,7 @@ class BatchStep:
         view = padded_view(rows, self.pad_token, self.accelerator.device, place)
         targets = self._targets(features, units, view)
         index = self.table.rows(view.tokens)
-        vectors = self.table.weight.detach()[index].requires_grad_(self.table.weight.requires_grad)
+        vectors = self.table.looked_up(index).requires_grad_(self.table.weight.requires_grad)
         run = self.sited.over(view.segments, self._call(view), vectors)
         passes = Passes(
             segments=view.segments,
@@ -166,7 +170,7 @@ class BatchStep:
                 vectors.grad = None
 
         def refresh() -> None:
-            vectors.data.copy_(self.table.weight.detach()[index])
+            vectors.data.copy_(self.table.looked_up(index))
 
         trained = [each for each in self.model.parameters() if each.requires_grad]
         exchange = partial(self.crew.sum_gradients, trained)

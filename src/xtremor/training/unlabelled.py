@@ -12,7 +12,7 @@ from torch import Tensor
 
 from xtremor.console import say
 from xtremor.robust.methods.base import Runner
-from xtremor.robust.methods.unlabelled import for_unlabelled
+from xtremor.robust.methods.unlabelled import Unlabelled, for_unlabelled
 from xtremor.sources.base import Source
 from xtremor.sources.unlabelled import UnlabelledRows, UnlabelledSettings, read_unlabelled
 from xtremor.tasks.base import TaskCard
@@ -32,12 +32,14 @@ class UnlabelledText:
         languages: (U,) language of each unit.
         rows: what they were made of.
         settings: of the run.
+        trains: whether the method has a term for it.
     """
 
     features: Features
     languages: np.ndarray
     rows: UnlabelledRows
     settings: UnlabelledSettings
+    trains: bool = True
 
     @property
     def digest(self) -> str:
@@ -98,7 +100,9 @@ def make_unlabelled(
     wanted = settings.unlabelled
     if wanted is None:
         return None
-    rows = read_unlabelled(wanted, card, source, texts)
+    # A method's own term answers as the labelled rows are answered; a discriminator takes texts of any form.
+    answered = isinstance(settings.method, Unlabelled)
+    rows = read_unlabelled(wanted, card, source, texts if answered else None)
     labels = source.labels()
     # A tagger is asked about the first subword of each token: any tag says where that is.
     asked = rows.examples
@@ -111,7 +115,12 @@ def make_unlabelled(
     counts = [len(part.lengths) for part in parts.values()]
     found = ", ".join(f"{code} {count:,}" for code, count in rows.languages.items())
     say(f"unlabelled text: {number_of(len(rows.examples), 'rows')} ({found}), {wanted.rows} beside every update")
-    return UnlabelledText(features, np.repeat(np.array(list(parts)), counts), rows, wanted)
+    return UnlabelledText(features, np.repeat(np.array(list(parts)), counts), rows, wanted, answered)
+
+
+def text_record(text: UnlabelledText) -> dict[str, Any]:
+    """What a record says of the text itself."""
+    return {"files": text.rows.files, "languages": text.rows.languages, "cut": text.features.truncated}
 
 
 class JoinedStep:
@@ -168,15 +177,20 @@ class JoinedStep:
             tokens += seen
         return loss, tokens
 
-    def enter(self, record: dict[str, Any], updates: int) -> None:
-        """Add to a run's record what it owes to the text, after ``updates`` of the schedule."""
+    def about(self) -> dict[str, Any]:
+        """What the log says of the latest update beyond the loss."""
+        return self.step.about()
+
+    def enter(self, record: dict[str, Any], updates: int, others: int = 0) -> None:
+        """Add to a run's record what it owes to the text, after ``updates`` of the schedule.
+
+        ``others`` are counted tokens that neither the labelled rows nor these have.
+        """
         batches = [self.order.batch(update) for update in range(updates)]
         chosen = np.concatenate(batches) if batches else np.zeros(0, dtype=np.int64)
         tokens = int(self.text.features.lengths[chosen].sum())
         record["unlabelled"] = {
-            "files": self.text.rows.files,
-            "languages": self.text.rows.languages,
-            "cut": self.text.features.truncated,
+            **text_record(self.text),
             "trained_on": {
                 "rows": len(chosen),
                 "languages": dict(sorted(Counter(self.text.languages[chosen].tolist()).items())),
@@ -187,7 +201,7 @@ class JoinedStep:
         }
         # Of the arm, so that runs on other texts do not pass for the same.
         record["training"]["unlabelled"] = {**record["training"]["unlabelled"], "sha256": self.text.digest}
-        record["counts"]["passes_relative_to_plain"] = self._relative(tokens, record["counts"]["tokens"])
+        record["counts"]["passes_relative_to_plain"] = self._relative(tokens, record["counts"]["tokens"] - others)
         record["warnings"] += self.text.warnings
 
     def _passes(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +19,8 @@ from xtremor.errors import UserError
 from xtremor.report.study.accounts import checkpoints
 from xtremor.report.study.findings import Planned, by_rule, by_seed, cell_mean, contrasts, estimate, find, score_table
 from xtremor.report.study.material import gather, read_curve
+from xtremor.report.study.methods import methods_text
+from xtremor.report.study.provenance import commands
 from xtremor.stats.intervals import t_interval
 from xtremor.study.results import results, write
 
@@ -161,7 +163,7 @@ def test_other_checkpoint_rules_are_no_further_runs(tmp_path: Path) -> None:
     beside = []
     for rule, shift in (("best-dev", 1.0), ("oracle", 5.0)):
         for run in study.runs:
-            cell: Any = SimpleNamespace(**asdict(run.cell), checkpoint=rule)
+            cell = replace(run.cell, checkpoint=rule)
             own = shift if run.cell.arm == "freelb" else 0.0
             beside.append(replace(run, cell=cell, scores={code: score + own for code, score in run.scores.items()}))
     both = replace(study, beside=tuple(beside))
@@ -173,3 +175,21 @@ def test_other_checkpoint_rules_are_no_further_runs(tmp_path: Path) -> None:
     rows = checkpoints(both, found).rows
     assert [row[1].text for row in rows[:3]] == ["last", "best-dev", "oracle"]
     assert "upper bound" in rows[2][1].small and not checkpoints(study, alone).rows
+    assert "best-dev and oracle are reported beside it" in methods_text(both, found)[0]
+
+
+def test_commands_name_what_the_page_is_about(tmp_path: Path) -> None:
+    study = gather(invent(tmp_path / "s", GAINS, contrasts=PAIRS, strata=("script",)))
+    found = find(study)
+    lines = commands(study, found).split("\n")
+    assert lines[1] == "xtremor results s --output scores.csv"
+    assert lines[2].startswith(
+        "xtremor compare scores.csv --contrasts 'freelb:noise,freelb:plain' --effect 0.6 --margin 0.5"
+    )
+    assert "--strata 'script'" in lines[3] and len(lines) == 4
+    design = {**study.design, "checkpoints": ["best-dev", "last"]}
+    runs = tuple(replace(run, cell=replace(run.cell, checkpoint="best-dev")) for run in study.runs)
+    other = replace(study, plan=replace(study.plan, design=design), runs=runs)
+    lines = commands(other, found).split("\n")
+    assert lines[1] == "xtremor results s --checkpoint best-dev --output scores.csv"
+    assert "'freelb (best-dev):noise (best-dev)," in lines[2]

@@ -58,6 +58,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
 
 
 @pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """One that is soon drawn."""
+    return invent(
+        tmp_path_factory.mktemp("small") / "s", {"none": 0.0, "pgd": 1.0}, seeds=(1,), codes=("en", "de", "sw")
+    )
+
+
+@pytest.fixture(scope="module")
 def study(folder: StudyFolder) -> Material:
     return gather(folder)
 
@@ -177,9 +185,9 @@ def test_an_unknown_language_has_no_distance(tmp_path: Path) -> None:
     assert said.verdict == "clear" and set(files) == {page.PAGE, *(name for name in files if name.endswith(".tex"))}
 
 
-def test_it_is_written_whole_or_not(folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_written_whole_or_not(small: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "judged", lambda folder, ledger: ([], []))
-    found = build_study_report(folder, tmp_path / "out", pictures=False)
+    found = build_study_report(small, tmp_path / "out", pictures=False)
     assert found.page.read_text(encoding="utf-8").startswith("<!doctype html>") and len(found.answer) == 3
     assert all(path.is_file() for path in found.files)
     before = found.page.read_bytes()
@@ -189,12 +197,12 @@ def test_it_is_written_whole_or_not(folder: StudyFolder, tmp_path: Path, monkeyp
 
     monkeypatch.setattr(page, "render", broken)
     with pytest.raises(UserError, match="cannot"):
-        build_study_report(folder, tmp_path / "out", pictures=False)
+        build_study_report(small, tmp_path / "out", pictures=False)
     assert found.page.read_bytes() == before
     (tmp_path / "file").write_text("")
     for name in ("file", "report.html"):
         with pytest.raises(UserError, match="is no folder; name a folder for the page"):
-            build_study_report(folder, tmp_path / name)
+            build_study_report(small, tmp_path / name)
     with pytest.raises(UserError, match="is no study folder"):
         build_study_report(StudyFolder(tmp_path))
 
@@ -242,11 +250,11 @@ def test_an_svg_keeps_to_itself() -> None:
     assert arm_colours(list("abcdefgh"))["h"] == arm_colours(list("abcdefgh"))["a"] == "var(--arm-0)"
 
 
-def test_no_torch(folder: StudyFolder) -> None:
+def test_no_torch(small: StudyFolder) -> None:
     code = (
         "import sys; from pathlib import Path; from xtremor.report.study.page import make; "
         "from xtremor.report.study.material import gather; from xtremor.study.files import StudyFolder; "
-        f"study = gather(StudyFolder(Path({str(folder.path)!r}))); make(study, Path('.'), pictures=False); "
+        f"study = gather(StudyFolder(Path({str(small.path)!r}))); make(study, Path('.'), pictures=False); "
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)

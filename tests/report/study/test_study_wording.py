@@ -99,6 +99,13 @@ def test_copies_of_one_run_claim_nothing(tmp_path: Path) -> None:
     assert "a difference that is the same in every seed cannot tell pgd from plain" in found.sentences[1]
 
 
+def test_a_rehearsal_claims_nothing(tmp_path: Path) -> None:
+    gains = {"plain": 0.0, "pgd": [1.0, 1.2, 0.9, 1.1, 0.8]}
+    found = said(tmp_path, gains, noise=0.0, contrasts=PAIR, scale="tiny")
+    assert found.verdict == "no claim" and "its scores mean nothing" in found.sentences[1]
+    assert not any(word in text for text in found.sentences for word in CLAIMS)
+
+
 def test_secondary_alone_says_so(tmp_path: Path) -> None:
     found = said(
         tmp_path, {"plain": 0.0, "pgd": [1.0, 1.2, 0.9, 1.1, 0.8]}, noise=0.0, contrasts=[("pgd", "plain", "secondary")]

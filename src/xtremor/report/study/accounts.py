@@ -8,11 +8,12 @@ from statistics import fmean
 
 from xtremor.compare.sentences import number, signed
 from xtremor.console import duration
+from xtremor.evaluation.rules import parse_rule
 from xtremor.report.study.charts import anchor, seed_means
 from xtremor.report.study.cost import costs
 from xtremor.report.study.findings import Findings, by_rule
 from xtremor.report.study.marks import span
-from xtremor.report.study.material import Material, Run, beside_of, rule_of, short
+from xtremor.report.study.material import Material, Run, short
 from xtremor.report.study.shown import p_cell
 from xtremor.report.study.tables import Cell, Table
 from xtremor.stats.intervals import t_interval
@@ -24,7 +25,7 @@ def checkpoints(study: Material, findings: Findings) -> Table:
     rules = by_rule(study, findings)
     rows = []
     for planned in findings.planned if rules else ():
-        primary = rule_of(study.runs[0].cell)
+        primary = study.runs[0].cell.checkpoint
         every = [(primary, findings.family(planned)), *rules.items()]
         for rule, comparison in every:
             main = next(
@@ -36,9 +37,8 @@ def checkpoints(study: Material, findings: Findings) -> Table:
                 None,
             )
             if main is not None:
-                role = (
-                    "decides" if rule == primary else "upper bound: it looks at the targets" if "oracle" in rule else ""
-                )
+                bound = "upper bound: it looks at the targets" if parse_rule(rule).upper_bound else ""
+                role = "decides" if rule == primary else bound
                 test = main.difference
                 row = (
                     Cell(planned.name, arm=study.arm_of[planned.treatment]), Cell(rule, role),
@@ -123,7 +123,7 @@ def stages(study: Material, out: Path) -> Table:
     """Every stage of the plan, with the way to its folder."""
     owners: dict[str, list[str]] = {}
     means = {run.cell.evaluation: run for run in (*study.runs, *study.beside)}
-    for cell in (*study.plan.cells, *beside_of(study.plan)):
+    for cell in (*study.plan.cells, *study.plan.beside):
         for key in (cell.stage1, cell.target, cell.evaluation):
             if key is not None and cell.arm not in owners.setdefault(key, []):
                 owners[key].append(cell.arm)

@@ -9,21 +9,22 @@ same scores, contrasts and strata.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from xtremor.compare.comparison import Comparison, Contrast, compare
 from xtremor.compare.effects import Effect
 from xtremor.compare.folders import Loaded, RunKey, Source, of_sources
 from xtremor.compare.settings import CompareSettings
+from xtremor.compare.studies import source_of
 from xtremor.compare.table import Row, ScoreTable, Target
 from xtremor.errors import UserError, unknown
-from xtremor.report.study.material import Material, Run, rule_of
+from xtremor.report.study.material import Material, Run
 from xtremor.stats.hierarchical import FEW
 from xtremor.stats.intervals import Estimate, t_interval
 
 ITEMS = ("auto", "yes", "no")
-# Scored items of all runs up to which predictions are read unasked; about a minute.
+# Scored items of all runs up to which predictions are read unasked: seconds. A large grid's take long, and memory.
 AUTO_ITEMS = 1_500_000
 
 
@@ -225,8 +226,8 @@ def by_rule(study: Material, findings: Findings) -> dict[str, Comparison]:
     Each is corrected by itself: another rule is another look at the same runs, and decides nothing.
     """
     found = {}
-    for rule in dict.fromkeys(rule_of(run.cell) for run in study.beside):
-        own = [run for run in study.beside if rule_of(run.cell) == rule]
+    for rule in dict.fromkeys(run.cell.checkpoint for run in study.beside):
+        own = [run for run in study.beside if run.cell.checkpoint == rule]
         there = {run.system for run in own}
         planned = [each for each in findings.planned if {each.treatment, each.control} <= there]
         compared, _ = _compared(Loaded(score_table(study, own), {}), study, planned, 0, 0)
@@ -240,17 +241,8 @@ def _seeds(run: Run) -> tuple[str, str]:
 
 
 def _source(study: Material, run: Run) -> Source:
-    place = study.store.stages / run.cell.evaluation
-    kept = place / "predictions.parquet"
-    return Source(
-        RunKey(run.system, *_seeds(run)),
-        run.cell.task,
-        run.cell.split,
-        str(run.scored.get("metric", "")),
-        place,
-        kept if kept.is_file() else None,
-        run.scores,
-    )
+    own = source_of(run.cell, study.store.stages / run.cell.evaluation, str(run.scored["metric"]), run.scores)
+    return replace(own, key=RunKey(run.system, *_seeds(run)))
 
 
 def by_seed(study: Material, system: str, task: str | None = None) -> dict[int, float]:

@@ -101,7 +101,7 @@ def rows_chart(
     ends = domain(dots, bars, [0.0] if zero else [], reach)
     arms = [arm for arm in every if arm in {dot.arm for dot in dots} | {bar.arm for bar in bars}]
     x = alt.X("mean:Q", title=axis, scale=alt.Scale(domain=ends, nice=False, zero=False), axis=alt.Axis(tickCount=5))
-    limit = 150 if width <= NARROW else 215
+    limit = 138 if width <= NARROW else 215
     labels = alt.Axis(grid=True, tickBand="extent", ticks=False, labelLimit=limit, domain=False)
     y = alt.Y("row:N", scale=alt.Scale(domain=list(rows), padding=0.2), title=None, axis=labels)
     colour = alt.Color("arm:N", **arm_scale(arms, every, alone))

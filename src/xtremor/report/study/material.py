@@ -197,21 +197,11 @@ def gather(folder: StudyFolder) -> Material:
             progress.advance()
     runs, beside = (
         tuple(_run(cell, plan, scored[cell.evaluation]) for cell in cells if cell.evaluation in scored)
-        for cells in (plan.cells, beside_of(plan))
+        for cells in (plan.cells, plan.beside)
     )
     if not runs:
         raise UserError(f"{folder.path} has no evaluation by its primary checkpoint rule yet; study resume goes on")
     return Material(folder, plan, store, now, stages, runs, beside)
-
-
-def beside_of(plan: Plan) -> tuple[Cell, ...]:
-    """Cells of checkpoint rules other than the primary one, where a plan has them."""
-    return tuple(getattr(plan, "beside", ()))
-
-
-def rule_of(cell: Cell) -> str:
-    """The checkpoint rule that a run was scored by."""
-    return str(getattr(cell, "checkpoint", "last"))
 
 
 def _stage(stage: Stage, store: Store) -> Trained:

@@ -10,9 +10,10 @@ from typing import Any
 from xtremor.compare.sentences import number
 from xtremor.encoders.cards import known_card
 from xtremor.errors import UserError
+from xtremor.evaluation.rules import LAST, ORACLE
 from xtremor.report.context import settings
 from xtremor.report.study.findings import Findings
-from xtremor.report.study.material import Material, listed, named, rule_of
+from xtremor.report.study.material import Material, listed, named
 from xtremor.robust.registry import METHODS
 from xtremor.tasks.cards import card
 
@@ -59,10 +60,10 @@ def _training(study: Material) -> str:
 
 def _rule(study: Material) -> str:
     """By which checkpoint runs are scored."""
-    rule, others = rule_of(study.runs[0].cell), dict.fromkeys(rule_of(run.cell) for run in study.beside)
-    what = "The last step of a fixed schedule is scored" if rule == "last" else f"Runs are scored by the rule {rule}"
+    rule, others = study.runs[0].cell.checkpoint, dict.fromkeys(run.cell.checkpoint for run in study.beside)
+    what = "The last step of a fixed schedule is scored" if rule == LAST else f"Runs are scored by the rule {rule}"
     beside = f"; {listed(list(others))} are reported beside it" if others else ""
-    oracle = ", which the oracle alone does and is an upper bound" if "oracle" in others else ""
+    oracle = ", which the oracle alone does and is an upper bound" if ORACLE in others else ""
     return f"{what}{beside}. Nothing was selected on a target language{oracle}."
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from xtremor.evaluation.rules import LAST
 from xtremor.report.context import settings
 from xtremor.report.study.findings import Findings
 from xtremor.report.study.material import Material, listed, named, short
@@ -62,7 +63,11 @@ def _data(study: Material) -> list[str]:
 def commands(study: Material, findings: Findings) -> str:
     """What a reader types to compute the figures again."""
     folder = study.folder.path.name
-    lines = [f"xtremor study verify {folder}", f"xtremor results {folder} --output scores.csv"]
+    rule = study.runs[0].cell.checkpoint
+    usual = LAST if LAST in study.design["checkpoints"] else rule
+    # Asked for another rule than the usual one, the table names it beside each system.
+    asked, beside = ("", "") if rule == usual else (f" --checkpoint {rule}", f" ({rule})")
+    lines = [f"xtremor study verify {folder}", f"xtremor results {folder}{asked} --output scores.csv"]
     assumed = study.design["assumed"]
     more = f" --effect {assumed['effect']:g}" if assumed["effect"] else ""
     more += f" --margin {assumed['margin']:g}" if assumed["margin"] else ""
@@ -72,7 +77,7 @@ def commands(study: Material, findings: Findings) -> str:
         families.append(("and strata", list(findings.planned), f" --strata '{','.join(study.design['strata'])}'"))
     told = set()
     for what, planned, strata in families:
-        pairs = ",".join(f"{each.treatment}:{each.control}" for each in planned)
+        pairs = ",".join(f"{each.treatment}{beside}:{each.control}{beside}" for each in planned)
         if pairs and (pairs, strata) not in told:
             told.add((pairs, strata))
             lines.append(f"xtremor compare scores.csv --contrasts '{pairs}'{strata}{more}   # {what}")

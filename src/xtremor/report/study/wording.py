@@ -20,6 +20,10 @@ from xtremor.study.power import run_sd
 
 # Seeds that the scatter of a single arm is projected to.
 AHEAD = (5, 10, 20)
+REHEARSAL = (
+    "It is a rehearsal at tiny scale with a random encoder: its scores mean nothing, and nothing is claimed.",
+    "Everything below shows what the report of the real study will hold; run it at full scale for an answer.",
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Answer:
 def answer(study: Material, findings: Findings) -> Answer:
     """The answer from what is finished."""
     first = compared(study)
+    if study.design.get("scale") == "tiny":
+        return Answer((first, *REHEARSAL), "no claim")
     chosen = [each for each in findings.planned if each.role == "primary"] or list(findings.planned)
     if not chosen:
         return Answer((first, _nothing(study, findings), _scatter(study)), "no claim")

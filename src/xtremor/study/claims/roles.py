@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from xtremor.evaluation.rules import LAST
 from xtremor.study.plan import Cell, Plan
+from xtremor.study.results import shown
 from xtremor.study.stage import Stage
 
 NONE, ANY = "none", "any"
-PRIMARY_RULE = "last"
 _ADVERSARIAL = ("fgm", "pgd", "freelb", "freelb-code", "freelb++", "creat", "smart", "smart-code", "vat", "alum")
 _NOISE = ("noise", "noise-k", "noise-norms", "noise-rise", "neftune", "neftune-padded", "r3f", "r4f")
 _SUBSTITUTION = ("rsda",)
@@ -102,20 +103,15 @@ class System:
 
 def all_cells(plan: Plan) -> tuple[Cell, ...]:
     """Those of every checkpoint rule."""
-    return (*plan.cells, *getattr(plan, "beside", ()))
-
-
-def checkpoint_of(cell: Cell) -> str:
-    """The rule that a run is scored by."""
-    return str(getattr(cell, "checkpoint", PRIMARY_RULE))
+    return (*plan.cells, *plan.beside)
 
 
 def systems(plan: Plan) -> list[System]:
     """Every system of a study, in its order; the primary rule's first."""
-    primary = checkpoint_of(plan.cells[0]) if plan.cells else PRIMARY_RULE
+    primary = plan.cells[0].checkpoint if plan.cells else LAST
     members: dict[tuple[str, ...], list[Cell]] = {}
     for cell in all_cells(plan):
-        members.setdefault((cell.arm, cell.encoder, cell.intermediate, checkpoint_of(cell)), []).append(cell)
+        members.setdefault((cell.arm, cell.encoder, cell.intermediate, cell.checkpoint), []).append(cell)
     return [_system(plan, key, own, primary) for key, own in members.items()]
 
 
@@ -124,7 +120,7 @@ def _system(plan: Plan, key: tuple[str, ...], cells: list[Cell], primary: str) -
     heads = {cell.task: cell for cell in reversed(cells)}
     first = cells[0].stage1
     return System(
-        name=cells[0].system if rule == primary else f"{cells[0].system} ({rule})",
+        name=cells[0].system if rule == primary else f"{cells[0].system} ({shown(rule)})",
         arm=arm,
         encoder=encoder,
         intermediate=intermediate,

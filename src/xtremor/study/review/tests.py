@@ -8,7 +8,7 @@ from statistics import fmean
 from xtremor.errors import UserError
 from xtremor.languages import PAIR, is_english, low_resource
 from xtremor.study.claims.binding import Tested, targets
-from xtremor.study.claims.roles import all_cells, checkpoint_of
+from xtremor.study.claims.roles import all_cells
 from xtremor.study.plan import Cell
 from xtremor.study.review.exposure import exposure, named, twice
 from xtremor.study.review.material import Material
@@ -27,7 +27,9 @@ ORACLE, BEST_DEV = "oracle", "best-dev"
 def selected(material: Material) -> Iterator[Threat]:
     """Checkpoint rules that look at a target language, or at English dev."""
     rules = list(
-        dict.fromkeys([*material.design.get("checkpoints", ()), *map(checkpoint_of, all_cells(material.plan))])
+        dict.fromkeys(
+            [*material.design.get("checkpoints", ()), *(cell.checkpoint for cell in all_cells(material.plan))]
+        )
     )
     for number, rule in enumerate(rules):
         if rule == ORACLE:

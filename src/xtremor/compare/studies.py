@@ -1,0 +1,58 @@
+"""The evaluated runs of a study as sources of a comparison, with the seeds that they replicate by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xtremor.compare.folders import RunKey, Source
+from xtremor.errors import UserError
+
+if TYPE_CHECKING:
+    from xtremor.study.plan import Cell
+
+
+def is_study(path: Path) -> bool:
+    """Whether a folder is a study's."""
+    return (path / "plan.json").is_file() and (path / "study.toml").is_file()
+
+
+def source_of(cell: Cell, place: Path, metric: str, scores: Mapping[str, float]) -> Source:
+    """A finished evaluation; the unit of replication is the seed of the first stage.
+
+    Args:
+        cell: where it stands in the grid.
+        place: its stage.
+        metric, scores: as ``scores.json`` has them.
+    """
+    kept = place / "predictions.parquet"
+    key = RunKey(cell.system, str(cell.stage1_seed), str(cell.stage2_seed))
+    return Source(key, cell.task, cell.split, metric, place, kept if kept.is_file() else None, scores)
+
+
+def sources_of(path: Path) -> tuple[list[Source], list[str]]:
+    """Every finished evaluation of a study by its primary checkpoint rule, and what a reader must know of them.
+
+    Raises:
+        UserError: nothing is finished, or a stage was edited since it was stored.
+    """
+    from xtremor.study.files import StudyFolder
+    from xtremor.training.folder import read_json
+
+    folder = StudyFolder(path)
+    plan = folder.read()
+    store = folder.store(plan).open()
+    finished = store.finished()
+    found = []
+    for cell in plan.cells:
+        if cell.evaluation in finished:
+            store.verify(cell.evaluation, whole=False)
+            place = store.stages / cell.evaluation
+            told = read_json(place / "scores.json")
+            scores = {code: each["score"] for code, each in told["languages"].items()}
+            found.append(source_of(cell, place, told["metric"], scores))
+    if not found:
+        raise UserError(f"{path} has no finished evaluation yet; `xtremor study run` makes them")
+    missing = len(plan.cells) - len(found)
+    return found, [f"{path}: {missing} of {len(plan.cells)} runs are not finished."] if missing else []
