@@ -22,10 +22,11 @@ def report(
     """Make one self-contained page, PNG charts and a table from evaluated runs of one task."""
     from xtremor.errors import UserError
     from xtremor.report.page import build_report
+    from xtremor.study.files import StudyFolder
 
     if not runs:
         raise UserError("name at least one run folder, for example: xtremor report runs --output report")
-    studies = [path for path in runs if (path / "plan.json").is_file()]
+    studies = [path for path in runs if StudyFolder(path).there]
     if studies:
         _study(runs, studies[0], output, task, json_)
         return

@@ -79,11 +79,12 @@ def load(paths: Sequence[Path], task: str | None = None) -> Loaded:
     Raises:
         UserError: nothing to read, runs of one arm that differ, runs scored on different items, other splits.
     """
-    from xtremor.compare.studies import is_study, sources_of
+    from xtremor.compare.studies import sources_of
+    from xtremor.study.files import StudyFolder
 
     files = [path for path in paths if path.is_file()]
     folders = [path for path in paths if not path.is_file()]
-    studies = [path for path in folders if is_study(path)]
+    studies = [path for path in folders if StudyFolder(path).there]
     sources, notes = _from_folders([path for path in folders if path not in studies])
     for path in studies:
         found, said = sources_of(path)

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from xtremor.study.plan import Cell
 
 
-def is_study(path: Path) -> bool:
-    """Whether a folder is a study's."""
-    return (path / "plan.json").is_file() and (path / "study.toml").is_file()
-
-
 def source_of(cell: Cell, place: Path, metric: str, scores: Mapping[str, float]) -> Source:
     """A finished evaluation; the unit of replication is the seed of the first stage.
 
@@ -38,20 +33,14 @@ def sources_of(path: Path) -> tuple[list[Source], list[str]]:
         UserError: nothing is finished, or a stage was edited since it was stored.
     """
     from xtremor.study.files import StudyFolder
-    from xtremor.training.folder import read_json
+    from xtremor.study.results import finished_scores
 
     folder = StudyFolder(path)
     plan = folder.read()
-    store = folder.store(plan).open()
-    finished = store.finished()
-    found = []
-    for cell in plan.cells:
-        if cell.evaluation in finished:
-            store.verify(cell.evaluation, whole=False)
-            place = store.stages / cell.evaluation
-            told = read_json(place / "scores.json")
-            scores = {code: each["score"] for code, each in told["languages"].items()}
-            found.append(source_of(cell, place, told["metric"], scores))
+    found = [
+        source_of(cell, place, told["metric"], {code: each["score"] for code, each in told["languages"].items()})
+        for cell, place, told in finished_scores(folder.store(plan).open(), plan.cells)
+    ]
     if not found:
         raise UserError(f"{path} has no finished evaluation yet; `xtremor study run` makes them")
     missing = len(plan.cells) - len(found)

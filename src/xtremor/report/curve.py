@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xtremor.paths import atomic_file
-from xtremor.report.charts import INK, Drawing, theme
+from xtremor.report.charts import Drawing
 
 WIDTH, HEIGHT = 300, 220
 NAMES = {"attack": "attack", "noise": "random noise", "characters": "misspelt words"}
@@ -20,16 +20,11 @@ def write_curve(result: dict[str, Any], folder: Path) -> list[Path]:
 
     A radius of 0 has no place on a logarithmic axis and is left out.
     """
-    import vl_convert
-
-    from xtremor.report.drawing import vega_version
+    from xtremor.report.drawing import svg
 
     drawing = curve(result)
-    config = {**theme("light"), "background": INK["light"]["paper"], "padding": 12}
-    svg = str(vl_convert.vegalite_to_svg(drawing.spec(), vl_version=vega_version(), config=config))
-    page = _page(result, drawing)
     written = []
-    for name, text in (("attack.svg", svg), ("attack.html", page)):
+    for name, text in (("attack.svg", svg(drawing.spec())), ("attack.html", _page(result, drawing))):
         with atomic_file(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
         written.append(folder / name)

@@ -105,8 +105,19 @@ def png(spec: dict[str, Any]) -> bytes:
     """Draw a picture in the light theme on white."""
     import vl_convert
 
-    config = {**charts.theme("light"), "background": charts.INK["light"]["paper"], "padding": 12}
-    return bytes(vl_convert.vegalite_to_png(spec, vl_version=vega_version(), scale=1.5, config=config))
+    return bytes(vl_convert.vegalite_to_png(spec, vl_version=vega_version(), scale=1.5, config=_on_white()))
+
+
+def svg(spec: dict[str, Any], config: Mapping[str, Any] | None = None) -> str:
+    """The same as SVG, or with another Vega-Lite ``config``."""
+    import vl_convert
+
+    chosen = _on_white() if config is None else dict(config)
+    return str(vl_convert.vegalite_to_svg(spec, vl_version=vega_version(), config=chosen))
+
+
+def _on_white() -> dict[str, Any]:
+    return {**charts.theme("light"), "background": charts.INK["light"]["paper"], "padding": 12}
 
 
 @lru_cache(maxsize=1)

@@ -56,7 +56,6 @@ def draw(comparison: Comparison) -> dict[str, Any]:
     """
     import altair as alt
 
-    maps, data, largest = [], {}, LEAST
     found = [
         (contrast, task, rows)
         for contrast in comparison.contrasts
@@ -68,7 +67,8 @@ def draw(comparison: Comparison) -> dict[str, Any]:
             f"--map draws ordered pairs of languages (as en{PAIR}sw), of which these scores have none; score runs with "
             "--generalized"
         )
-    largest = max(largest, *(abs(row["difference"]) for _, _, rows in found for row in rows))
+    largest = max(LEAST, *(abs(row["difference"]) for _, _, rows in found for row in rows))
+    maps, data = [], {}
     for number, (contrast, task, rows) in enumerate(found):
         data[f"map-{number}"] = rows
         maps.append(_map(f"map-{number}", contrast, task, rows, largest))
@@ -102,16 +102,9 @@ def _map(name: str, contrast: Contrast, task: str, rows: Sequence[dict[str, Any]
 
 def write_map(comparison: Comparison, path: Path) -> None:
     """Write the picture, whole or not at all; raises UserError as `draw` and `check_output` do."""
-    import vl_convert
-
-    from xtremor.report.charts import INK, theme
-    from xtremor.report.drawing import png, vega_version
+    from xtremor.report.drawing import png, svg
 
     spec = draw(comparison)
-    if path.suffix.lower() == ".png":
-        content = png(spec)
-    else:
-        config = {**theme("light"), "background": INK["light"]["paper"], "padding": 12}
-        content = vl_convert.vegalite_to_svg(spec, vl_version=vega_version(), config=config).encode()
+    content = png(spec) if path.suffix.lower() == ".png" else svg(spec).encode()
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)

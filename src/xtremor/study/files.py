@@ -41,6 +41,11 @@ class StudyFolder:
         return self.path / "plan.json"
 
     @property
+    def there(self) -> bool:
+        """Whether the folder is a study's."""
+        return self.plan.is_file()
+
+    @property
     def frozen(self) -> Path:
         """The frozen plan."""
         return self.path / "frozen.json"
@@ -57,7 +62,7 @@ class StudyFolder:
 
     def read(self) -> Plan:
         """The plan; raises UserError where the folder is no study's."""
-        if not self.plan.is_file():
+        if not self.there:
             raise UserError(
                 f"{self.path} is no study folder: it has no plan.json, which `xtremor study plan FILE --output FOLDER` "
                 "writes"

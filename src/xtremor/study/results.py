@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ from xtremor.evaluation.rules import LAST, parse_rule
 from xtremor.languages import is_english
 from xtremor.paths import atomic_file
 from xtremor.study.files import StudyFolder
-from xtremor.study.plan import Plan
+from xtremor.study.plan import Cell, Plan
+from xtremor.study.store import Store
 from xtremor.training.folder import read_json
 
 if TYPE_CHECKING:
@@ -25,6 +26,20 @@ COLUMNS = (
 # Columns that a user may filter by.
 FILTERS = ("system", "study_arm", "task", "language", "encoder", "intermediate")
 FORMATS = (".csv", ".parquet", ".tex")
+
+
+def finished_scores(store: Store, cells: Iterable[Cell]) -> Iterator[tuple[Cell, Path, dict[str, Any]]]:
+    """Of cells whose evaluation is finished: the cell, the place of the stage, and its ``scores.json``.
+
+    Raises:
+        UserError: a stage whose scores were edited since it was stored.
+    """
+    finished = store.finished()
+    for cell in cells:
+        if cell.evaluation in finished:
+            store.verify(cell.evaluation, whole=False)
+            place = store.stages / cell.evaluation
+            yield cell, place, read_json(place / "scores.json")
 
 
 def results(folder: StudyFolder, checkpoints: Sequence[str] | None = None) -> pl.DataFrame:
@@ -45,16 +60,11 @@ def results(folder: StudyFolder, checkpoints: Sequence[str] | None = None) -> pl
 
     plan = folder.read()
     usual, wanted = _rules(plan, checkpoints)
-    store = folder.store(plan).open()
-    finished = store.finished()
     rows: list[tuple[Any, ...]] = []
-    for cell in (*plan.cells, *plan.beside):
-        if cell.evaluation not in finished or cell.checkpoint not in wanted:
-            continue
+    chosen = [cell for cell in (*plan.cells, *plan.beside) if cell.checkpoint in wanted]
+    for cell, run, scores in finished_scores(folder.store(plan).open(), chosen):
         system = cell.system if wanted == [usual] else f"{cell.system} ({shown(cell.checkpoint)})"
-        store.verify(cell.evaluation, whole=False)
-        run = store.stages / cell.evaluation
-        scores, record = read_json(run / "scores.json"), read_json(run / "run.json")
+        record = read_json(run / "run.json")
         counts, dev = record.get("counts", {}), record.get("english_dev") or {}
         for language, found in scores["languages"].items():
             rows.append(

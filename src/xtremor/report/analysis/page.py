@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xtremor.paths import atomic_file
-from xtremor.report.charts import INK, Drawing, theme
+from xtremor.report.charts import Drawing
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,12 @@ class Page:
 
 def write(page: Page, folder: Path, name: str) -> list[Path]:
     """Write ``folder/name.html`` and ``folder/name-ID.svg`` for each chart; return their paths."""
-    import vl_convert
+    from xtremor.report.drawing import svg
 
-    from xtremor.report.drawing import vega_version
-
-    config = {**theme("light"), "background": INK["light"]["paper"], "padding": 12}
     made = {f"{name}.html": _rendered(page)}
     for section in page.sections:
         if section.chart is not None:
-            svg = vl_convert.vegalite_to_svg(section.chart.spec(), vl_version=vega_version(), config=config)
-            made[f"{name}-{section.id}.svg"] = str(svg)
+            made[f"{name}-{section.id}.svg"] = svg(section.chart.spec())
     written = []
     for file, text in made.items():
         with atomic_file(folder / file) as temporary:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -64,10 +64,12 @@ def palette(mode: str) -> dict[str, str]:
 
 def inline(figure: Figure) -> str:
     """Both widths as SVG elements for the page."""
+    from xtremor.report.drawing import svg
+
     drawn = []
     for width, which in ((WIDE, "wide"), (NARROW, "narrow")):
-        svg = _svg(json.dumps(figure.build(width, False).spec()), _page_theme())
-        drawn.append(_embedded(svg, f"{figure.name}-{which}", which, figure.text))
+        plain = svg(figure.build(width, False).spec(), _page_theme())
+        drawn.append(_embedded(plain, f"{figure.name}-{which}", which, figure.text))
     return "".join(drawn)
 
 
@@ -75,23 +77,16 @@ def files(figure: Figure) -> dict[str, bytes]:
     """``charts/NAME.svg``, ``.png`` and ``.pdf``, in the light theme on white."""
     import vl_convert
 
-    config = {**theme("light"), "background": INK["light"]["paper"], "padding": 12}
+    from xtremor.report.drawing import svg
+
     told = json.dumps(_unlinked(figure.build(WIDE, True).spec()))
-    svg = _svg(_coloured(told), config)
+    plain = svg(json.loads(_coloured(told)))
     made = {
-        "svg": svg.encode(),
-        "png": bytes(vl_convert.svg_to_png(svg, scale=2)),
-        "pdf": bytes(vl_convert.svg_to_pdf(svg)),
+        "svg": plain.encode(),
+        "png": bytes(vl_convert.svg_to_png(plain, scale=2)),
+        "pdf": bytes(vl_convert.svg_to_pdf(plain)),
     }
     return {f"charts/{figure.name}.{ending}": made[ending] for ending in FORMATS}
-
-
-def _svg(spec: str, config: Mapping[str, Any]) -> str:
-    import vl_convert
-
-    from xtremor.report.drawing import vega_version
-
-    return str(vl_convert.vegalite_to_svg(json.loads(spec), vl_version=vega_version(), config=dict(config)))
 
 
 @cache

@@ -14,8 +14,8 @@ from xtremor.study.claims.measuring import ALPHA, Measured, interval, measured, 
 from xtremor.study.claims.roles import System, all_cells, systems
 from xtremor.study.files import StudyFolder
 from xtremor.study.plan import Plan
+from xtremor.study.results import finished_scores
 from xtremor.study.review.exposure import exposure, named, twice
-from xtremor.training.folder import read_json
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,13 @@ def read_scores(folder: StudyFolder, plan: Plan, known: Sequence[System]) -> Sco
     store = folder.store(plan)
     if not store.path.is_dir():
         return None
-    finished = store.open().finished()
     owner = {cell.evaluation: system.name for system in known for cell in system.cells}
     rows = []
-    for cell in all_cells(plan):
-        if cell.evaluation not in finished:
-            continue
-        store.verify(cell.evaluation, whole=False)
-        path = store.stages / cell.evaluation / "scores.json"
-        for code, told in read_json(path)["languages"].items():
+    for cell, place, scores in finished_scores(store.open(), all_cells(plan)):
+        for code, told in scores["languages"].items():
             test, nested = Target(cell.task, code), str(cell.stage2_seed)
             seed, name = str(cell.stage1_seed), owner[cell.evaluation]
-            rows.append(Row(name, test, seed, float(told["score"]), nested, str(path)))
+            rows.append(Row(name, test, seed, float(told["score"]), nested, str(place / "scores.json")))
     return ScoreTable.of(rows, percent=True) if rows else None
 
 
