@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,12 +19,13 @@ from xtremor import computing, machine
 from xtremor.analysis import coverage
 from xtremor.analysis.displacement import Settings, displacement
 from xtremor.analysis.parallel import ParallelRows
+from xtremor.analysis.pieces import CELLS, from_pieces
 from xtremor.analysis.subjects import Subject, why_silent
 from xtremor.console import Progress, say
 from xtremor.errors import UserError
 from xtremor.paths import atomic_file
 from xtremor.tasks.base import TaskCard
-from xtremor.training.folder import FORMAT, RunFolder, read_json, write_json
+from xtremor.training.folder import FORMAT, read_json, write_json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -115,27 +115,13 @@ def align(
         "subjects": {each.name: each.fingerprint() for each in measured},
         "rows": data.digest(),
     }
-    folder = RunFolder(output)
-    folder.check(identity)
-    if (output / RESULT).exists():
-        say(f"{output}: already measured")
-        return read_json(output / RESULT)
-    folder.claim(identity)
-    try:
-        for left in (output / "cells").rglob(".*"):
-            left.unlink()
-        try:
-            facts = _displacements(measured, data, settings, output)
-            silent = _stabilities(measured, data, settings, output)
-        except KeyboardInterrupt:
-            say(f"finished pieces are kept in {output}; the same command goes on from there")
-            raise
-        result = _result(measured, data, settings, output, facts, silent)
-        write_json(output / RESULT, result)
-        shutil.rmtree(output / "cells")
-    finally:
-        folder.release()
-    return result
+
+    def make() -> dict[str, Any]:
+        facts = _displacements(measured, data, settings, output)
+        silent = _stabilities(measured, data, settings, output)
+        return _result(measured, data, settings, output, facts, silent)
+
+    return from_pieces(output, identity, RESULT, make)
 
 
 def _displacements(
@@ -152,7 +138,7 @@ def _displacements(
     with Progress("displacement", total, total - sum(len(rows) for _, rows in missing)) as progress:
         for subject in measured:
             todo = [rows for each, rows in missing if each is subject]
-            where = output / "cells" / subject.name / "facts.json"
+            where = output / CELLS / subject.name / "facts.json"
             if todo:
                 states, facts[subject.name] = states_of(
                     subject.given, data.texts == 2, settings.max_length, settings.pooling, settings.prefix
@@ -177,7 +163,7 @@ def _displacements(
 
 
 def _cell(output: Path, subject: Subject, rows: ParallelRows, suffix: str, what: str = "displacement") -> Path:
-    return output / "cells" / subject.name / f"{what}-{rows.language}.{suffix}"
+    return output / CELLS / subject.name / f"{what}-{rows.language}.{suffix}"
 
 
 def _plain(figures: dict[str, Any]) -> dict[str, Any]:

@@ -5,27 +5,24 @@ Answers of every language are kept in ``OUTPUT/cells`` until all are there, so t
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from xtremor import computing, machine
-from xtremor.analysis.atc import ESTIMATORS, Items, expected, fit_temperature
-from xtremor.analysis.confidence import QUANTITIES, Answers, answers, check_category
-from xtremor.analysis.regression import FEWEST, check, from_others
-from xtremor.console import Progress, say
+from xtremor.analysis.confidence import Answers, answers, check_category
+from xtremor.analysis.estimating import estimate
+from xtremor.analysis.pieces import CELLS, from_pieces
+from xtremor.analysis.regression import FEWEST
+from xtremor.console import Progress
 from xtremor.encoders.fingerprint import folder_fingerprint
 from xtremor.errors import UserError
 from xtremor.evaluation.loaded import check_model, load_run
-from xtremor.languages import is_english
 from xtremor.sources.base import Source
 from xtremor.stats.bootstrap import LEVEL, REPLICATES
 from xtremor.tasks.base import TaskCard
-from xtremor.training.folder import FORMAT, RunFolder, read_json, write_json
+from xtremor.training.folder import FORMAT, RunFolder, read_json
 from xtremor.training.learning import HARDLY_LEARNING
 from xtremor.training.sources import recorded_sources
 
@@ -37,8 +34,6 @@ INTERVALS = (
     "of estimates from confidence: other items of English dev and of the language, not whether confidence means the "
     "same there; of lines and of the mean of other languages: another language like them"
 )
-NAIVE = ("english-dev", "other-languages")
-LINES = ("displacement-line", "atc-line")
 
 
 @dataclass(frozen=True)
@@ -164,28 +159,15 @@ def expect(
         "rows": rows.digest(),
         "displacement": None if rows.displacement is None else dict(rows.displacement),
     }
-    target = RunFolder(output)
-    target.check(identity)
-    if (output / RESULT).exists():
-        say(f"{output}: already estimated")
-        return read_json(output / RESULT)
-    target.claim(identity)
-    try:
-        for left in (output / "cells").rglob(".*"):
-            left.unlink()
-        try:
-            dev, others = _answered(run, source, card, rows, settings, output)
-        except KeyboardInterrupt:
-            say(f"finished languages are kept in {output}; the same command goes on from there")
-            raise
+
+    def make() -> dict[str, Any]:
+        dev, others = _answered(run, source, card, rows, settings, output)
         result = estimate(dev, others, card, settings, rows.displacement, recorded_sources(record))
         result |= _about(run, record, card, rows, settings, source)
         result["notes"] += _doubts(result["english_dev"])
-        write_json(output / RESULT, result)
-        shutil.rmtree(output / "cells")
-    finally:
-        target.release()
-    return result
+        return result
+
+    return from_pieces(output, identity, RESULT, make, "estimated", "languages")
 
 
 def _answered(
@@ -196,7 +178,7 @@ def _answered(
 
     from xtremor.training.token_cache import keeping_tokens
 
-    cells = output / "cells"
+    cells = output / CELLS
     cells.mkdir(exist_ok=True)
     wanted = {"dev": rows.dev, **{f"language-{code}": each for code, each in rows.languages.items()}}
     missing = {name: each for name, each in wanted.items() if not (cells / f"{name}.parquet").exists()}
@@ -217,98 +199,6 @@ def _answered(
     if dev.gold is None:
         raise UserError(f"{card.name}: its English dev rows have no labels, on which thresholds are chosen")
     return dev, {name.removeprefix("language-"): each for name, each in read.items()}
-
-
-def estimate(
-    dev: Answers,
-    others: Mapping[str, Answers],
-    card: TaskCard,
-    settings: ExpectSettings,
-    displacement: Mapping[str, float] | None = None,
-    sources: Sequence[str] = ("en",),
-) -> dict[str, Any]:
-    """Every estimator in every language, and each judged on the languages with labels.
-
-    Estimates from confidence are of accuracy (`confidence.QUANTITIES`). Naive guesses and lines through languages are
-    of accuracy, and of the task's own ``score`` where that is another figure.
-
-    Args:
-        dev: English.
-        others: by language; English and ``sources`` are estimated, and counted in no check.
-        card: of the task.
-        settings: of the estimates.
-        displacement: see `Rows`.
-        sources: languages whose labels the run was trained on.
-    """
-    assert dev.gold is not None
-    temperature = fit_temperature(dev.logits, dev.gold) if settings.scale else 1.0
-    own = dev.items(temperature)
-    languages: dict[str, dict[str, Any]] = {}
-    with Progress("estimating", len(others)) as progress:
-        for code, each in others.items():
-            languages[code] = _language(own, each, temperature, settings)
-            progress.advance(1, code)
-    away = [code for code in others if not is_english(code) and code not in sources]
-    truths = ["accuracy"] if card.metric == "accuracy" else ["accuracy", "score"]
-    largest = 100 * float(np.bincount(dev.gold).max()) / len(dev.gold)
-    english = {"accuracy": own.accuracy, "score": dev.score, "largest_class": largest}
-    checks = []
-    for of in truths:
-        known = {code: languages[code][of] for code in away if languages[code][of] is not None}
-        _from_languages(languages, known, of, english[of], displacement, settings.level)
-        names = (*NAIVE, *(ESTIMATORS if of == "accuracy" else ()), *LINES)
-        for name in names:
-            cells = {code: languages[code]["estimates"].get(f"{name} of {of}") for code in away}
-            guesses = {code: (c["estimate"], c["low"], c["high"]) for code, c in cells.items() if c is not None}
-            checks.append({"method": name, "of": of, **check(known, guesses)})
-    return {
-        "quantity": QUANTITIES[card.category],
-        "metric": card.metric,
-        "temperature": temperature,
-        "english_dev": {**english, "items": len(dev.logits), "rows": dev.rows},
-        "languages": languages,
-        "checks": checks,
-        "not_checked": [code for code in others if code not in away],
-    }
-
-
-def _language(own: Items, each: Answers, temperature: float, settings: ExpectSettings) -> dict[str, Any]:
-    """Estimates from confidence, beside the truth where it is known."""
-    items = each.items(temperature)
-    found = expected(own, items, settings.replicates, settings.seed, settings.level)
-    return {
-        "items": len(each.logits),
-        "rows": each.rows,
-        "clusters": len(set(each.clusters)),
-        "labels": each.gold is not None,
-        "accuracy": items.accuracy,
-        "score": each.score,
-        "estimates": {
-            f"{name} of accuracy": {"estimate": cell.estimate, "low": cell.low, "high": cell.high}
-            for name, cell in found.items()
-        },
-    }
-
-
-def _from_languages(
-    languages: dict[str, dict[str, Any]],
-    known: Mapping[str, float],
-    of: str,
-    english: float | None,
-    displacement: Mapping[str, float] | None,
-    level: float,
-) -> None:
-    """Add the naive guesses, and the lines through languages whose accuracy is known."""
-    codes = list(languages)
-    sure = {code: cell["estimates"]["atc-confidence of accuracy"]["estimate"] for code, cell in languages.items()}
-    figures = {"other-languages": None, "atc-line": sure}
-    if displacement is not None:
-        figures["displacement-line"] = dict(displacement)
-    for cell in languages.values():
-        cell["estimates"][f"english-dev of {of}"] = {"estimate": english, "low": None, "high": None}
-    for name, x in figures.items():
-        for code, found in from_others(x, known, codes, level).items():
-            languages[code]["estimates"][f"{name} of {of}"] = asdict(found)
 
 
 def _doubts(english: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from xtremor.analysis.expect import Rows
 from xtremor.errors import UserError
-from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
+from xtremor.evaluation.selection import EvaluationSettings, read_examples
 from xtremor.languages import is_english
 from xtremor.sources import HUB, open_source
 from xtremor.sources.base import Source
