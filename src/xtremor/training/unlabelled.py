@@ -20,6 +20,7 @@ from xtremor.tasks.features import Features
 from xtremor.training.batches import epoch_batches
 from xtremor.training.config import TrainSettings, derived_seed
 from xtremor.training.step import BatchStep
+from xtremor.training.step_beside import StepBeside
 from xtremor.wording import number_of
 
 
@@ -123,7 +124,7 @@ def text_record(text: UnlabelledText) -> dict[str, Any]:
     return {"files": text.rows.files, "languages": text.rows.languages, "cut": text.features.truncated}
 
 
-class JoinedStep:
+class JoinedStep(StepBeside):
     """`BatchStep` with rows without a label beside the labelled ones of every update, as `training.loop.Step` has it.
 
     Labelled rows make their step as if alone; then the method's divergence is trained on the others, its mean over
@@ -138,6 +139,8 @@ class JoinedStep:
         model, runner, counts, below: the labelled step's; passes of either kind are counted together.
     """
 
+    step: BatchStep
+
     def __init__(self, step: BatchStep, text: UnlabelledText, pieces: int = 1) -> None:
         self.step, self.text, self.pieces = step, text, pieces
         self.order, self.method = (
@@ -145,16 +148,6 @@ class JoinedStep:
             for_unlabelled(step.settings),
         )
         self.model, self.runner, self.counts, self.below = step.model, step.runner, step.counts, step.below
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """(U,) tokens of each labelled unit."""
-        return self.step.lengths
-
-    @property
-    def weights(self) -> np.ndarray:
-        """(U,) targets of each labelled unit."""
-        return self.step.weights
 
     def run(
         self, units: np.ndarray, update: int, part: int, weight: float, method: Runner | None = None
@@ -168,7 +161,7 @@ class JoinedStep:
             return loss, tokens
         chosen, features = self.order.batch(update), self.text.features
         total = max(1, int(features.weights[chosen].sum()))
-        for number, piece in enumerate(np.array_split(chosen, min(self.pieces, len(chosen)))):
+        for number, piece in self.parts_of(chosen):
             share = int(features.weights[piece].sum()) / total
             draw = ("unlabelled", update, number)
             found, seen = self.step.over(features, piece, self.method.step_unlabelled, draw, share)
@@ -176,10 +169,6 @@ class JoinedStep:
             loss = loss + found * (share / weight)
             tokens += seen
         return loss, tokens
-
-    def about(self) -> dict[str, Any]:
-        """What the log says of the latest update beyond the loss."""
-        return self.step.about()
 
     def enter(self, record: dict[str, Any], updates: int, others: int = 0) -> None:
         """Add to a run's record what it owes to the text, after ``updates`` of the schedule.

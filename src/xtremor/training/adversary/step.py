@@ -20,6 +20,7 @@ from xtremor.training.adversary.player import Adversary
 from xtremor.training.adversary.text import Opponent
 from xtremor.training.config import derived_seed
 from xtremor.training.step import BatchStep
+from xtremor.training.step_beside import StepBeside
 
 if TYPE_CHECKING:
     from xtremor.robust.passes import Passes
@@ -92,7 +93,7 @@ class Players:
         self.runner.load_state({name: each for name, each in tensors.items() if not name.startswith(PREFIX)})
 
 
-class AdversarialStep:
+class AdversarialStep(StepBeside):
     """A step with a discriminator of languages beside it, as `training.loop.Step` has it.
 
     The labelled rows make their step as if alone, whatever the method. Then the text of the update is passed once,
@@ -135,16 +136,6 @@ class AdversarialStep:
         self.model, self.counts, self.below = step.model, step.counts, step.below
         self.runner: Runner = Players(step.runner, self.adversary)
 
-    @property
-    def lengths(self) -> np.ndarray:
-        """(U,) tokens of each labelled unit."""
-        return self.step.lengths
-
-    @property
-    def weights(self) -> np.ndarray:
-        """(U,) targets of each labelled unit."""
-        return self.step.weights
-
     def run(
         self, units: np.ndarray, update: int, part: int, weight: float, method: Runner | None = None
     ) -> tuple[Tensor, int]:
@@ -156,7 +147,7 @@ class AdversarialStep:
         if method is not None or part > 0:
             return loss, tokens
         chosen = self.order.batch(update)
-        for number, piece in enumerate(np.array_split(chosen, min(self.pieces, len(chosen)))):
+        for number, piece in self.parts_of(chosen):
             move = partial(self._show, self.opponent.languages[piece], update, len(piece) / len(chosen))
             _, seen = self.base.over(self.opponent.features, piece, move, ("adversary", update, number), 1.0)
             tokens += seen
