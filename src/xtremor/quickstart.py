@@ -8,7 +8,7 @@ from typing import Any
 
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import BallOptions, TrainOptions
-from xtremor.evaluation.evaluate import EvaluationSettings, count_examples
+from xtremor.evaluation.selection import EvaluationSettings, count_examples
 from xtremor.jobs import flag, flags, parse_methods, train_arguments
 from xtremor.launch import Job, run_side_by_side, share_of_run
 from xtremor.robust.methods.base import Method

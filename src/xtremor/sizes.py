@@ -11,7 +11,7 @@ from typing import Any
 from xtremor.cli.options import ScoringOptions, TaskOptions
 from xtremor.cli.recipe import TrainOptions
 from xtremor.errors import UserError
-from xtremor.evaluation.evaluate import EvaluationSettings, count_examples
+from xtremor.evaluation.selection import EvaluationSettings, count_examples
 from xtremor.robust.methods.base import Method
 from xtremor.robust.methods.plain import Plain
 from xtremor.sources import ON_DISK

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from xtremor.evaluation.embedder import Embedder
-    from xtremor.evaluation.evaluate import EvaluationSettings
+    from xtremor.evaluation.selection import EvaluationSettings
 
 # Rows beside those that are fitted on, on which a map is judged.
 HELD_OUT = 100
@@ -200,7 +200,7 @@ def align_vectors(
     Raises:
         UserError: no language that is scored has rows, or all rows of one hold a text that is scored.
     """
-    from xtremor.evaluation.evaluate import chosen_languages
+    from xtremor.evaluation.selection import chosen_languages
 
     split, languages = chosen_languages(card, source, settings)
     lacking = without_rows(alignment.data, languages)

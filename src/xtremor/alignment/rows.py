@@ -15,7 +15,7 @@ from xtremor.sources.base import RetrievalSource, Source
 from xtremor.tasks.base import ChoiceExample, RetrievalExample, SpanExample, TaggingExample, TaskCard
 
 if TYPE_CHECKING:
-    from xtremor.evaluation.evaluate import EvaluationSettings
+    from xtremor.evaluation.selection import EvaluationSettings
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ def drawn_languages(rows: int, vocabulary: int = VOCABULARY) -> dict[str, Ragged
 
 def read_rows(data: Path, tokenizer: Any, scored: int) -> tuple[Features, dict[str, Ragged]]:
     """Training rows and the first rows of each language's test of real XNLI files, tokenised."""
-    from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
+    from xtremor.evaluation.selection import EvaluationSettings, read_examples
     from xtremor.sources import open_source
     from xtremor.sources.base import training_examples
     from xtremor.tasks import classification

@@ -65,7 +65,7 @@ def attack(
         raise UserError("several runs are compared in a folder of their own: name it with --output")
     from xtremor.evaluation.attack.run import attack_runs
     from xtremor.evaluation.attack.settings import AttackSettings
-    from xtremor.evaluation.evaluate import EvaluationSettings
+    from xtremor.evaluation.selection import EvaluationSettings
     from xtremor.report.curve import write_curve
 
     settings = AttackSettings(

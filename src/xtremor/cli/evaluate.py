@@ -60,8 +60,9 @@ def evaluate(
     config: ConfigOptions = CONFIG,
 ) -> None:
     """Score a trained run in every language of its task, zero-shot."""
-    from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run
+    from xtremor.evaluation.evaluate import evaluate_run
     from xtremor.evaluation.rules import parse_rule
+    from xtremor.evaluation.selection import EvaluationSettings
     from xtremor.training.folder import RunFolder
     from xtremor.training.joint import refuse_several
 
@@ -105,7 +106,7 @@ def baseline(
 ) -> None:
     """Score the frozen encoder: by the nearest English centroid of a class, or in retrieval by ranking candidates."""
     from xtremor.evaluation.centroid import run_baseline
-    from xtremor.evaluation.evaluate import EvaluationSettings
+    from xtremor.evaluation.selection import EvaluationSettings
 
     check_threads(threads)
     card, source = task.open()

@@ -78,7 +78,7 @@ def expect(
     from xtremor.analysis.expect import expect as estimated
     from xtremor.analysis.expected_rows import gather, open_rows
     from xtremor.evaluation.apart import check_task
-    from xtremor.evaluation.evaluate import EvaluationSettings
+    from xtremor.evaluation.selection import EvaluationSettings
     from xtremor.sources.unlabelled import UnlabelledSettings
     from xtremor.training.folder import RunFolder
     from xtremor.training.joint import refuse_several

@@ -18,7 +18,7 @@ from xtremor.console import say
 from xtremor.errors import UserError
 
 if TYPE_CHECKING:
-    from xtremor.evaluation.evaluate import EvaluationSettings
+    from xtremor.evaluation.selection import EvaluationSettings
     from xtremor.sources.base import Source
     from xtremor.tasks.base import TaskCard
     from xtremor.training.config import TrainSettings
@@ -136,7 +136,7 @@ def _plan(settings: TrainSettings, source: Source | None, card: TaskCard, as_jso
 
 def _scored(scoring: ScoringOptions, settings: TrainSettings) -> EvaluationSettings:
     """What is scored when training is done."""
-    from xtremor.evaluation.evaluate import EvaluationSettings
+    from xtremor.evaluation.selection import EvaluationSettings
 
     scored = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, settings.max_length)
     return scored if settings.embedding is None else replace(scored, embedding=settings.embedding)

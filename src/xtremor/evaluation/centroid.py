@@ -12,12 +12,8 @@ import numpy as np
 from xtremor import computing, machine
 from xtremor.console import say
 from xtremor.errors import UserError
-from xtremor.evaluation.evaluate import (
-    EvaluationSettings,
-    evaluated,
-    read_examples,
-    write_untrained,
-)
+from xtremor.evaluation.selection import EvaluationSettings, evaluated, read_examples
+from xtremor.evaluation.writing import write_untrained
 from xtremor.sources.base import Source
 from xtremor.sources.own import own_record
 from xtremor.tasks.base import TaskCard

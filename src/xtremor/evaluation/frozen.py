@@ -12,14 +12,10 @@ from xtremor.console import say
 from xtremor.encoders.runs import model_folder, run_of
 from xtremor.errors import UserError
 from xtremor.evaluation.centroid import frozen_record
-from xtremor.evaluation.evaluate import (
-    EvaluationSettings,
-    evaluated,
-    rank_examples,
-    read_examples,
-    write_untrained,
-)
+from xtremor.evaluation.evaluate import rank_examples
 from xtremor.evaluation.ranking import check_answerable
+from xtremor.evaluation.selection import EvaluationSettings, evaluated, read_examples
+from xtremor.evaluation.writing import write_untrained
 from xtremor.sources.base import Source, training_examples
 from xtremor.tasks.base import TaskCard
 from xtremor.tasks.category import trainable

@@ -12,7 +12,7 @@ from xtremor.cli.options import TaskOptions
 from xtremor.cli.recipe import TrainOptions
 from xtremor.cli.unlabelled import UnlabelledOptions
 from xtremor.errors import UserError, unknown
-from xtremor.evaluation.evaluate import EvaluationSettings, read_examples
+from xtremor.evaluation.selection import EvaluationSettings, read_examples
 from xtremor.robust.methods.base import Method
 from xtremor.robust.methods.plain import Plain
 from xtremor.sizes import Opened, open_task

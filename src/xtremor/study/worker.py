@@ -139,8 +139,9 @@ class Worker:
 
     def _evaluate(self, stage: Stage, area: Path) -> dict[str, Any]:
         from xtremor.cli.options import TaskOptions
-        from xtremor.evaluation.evaluate import EvaluationSettings, evaluate_run, read_examples
+        from xtremor.evaluation.evaluate import evaluate_run
         from xtremor.evaluation.rules import LAST, parse_rule
+        from xtremor.evaluation.selection import EvaluationSettings, read_examples
         from xtremor.study.opening import check_unchanged, fingerprint
 
         told = stage.config

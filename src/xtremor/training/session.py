@@ -9,16 +9,9 @@ from typing import Any
 from xtremor.console import say
 from xtremor.errors import UserError
 from xtremor.evaluation.checkpoints import choose
-from xtremor.evaluation.evaluate import (
-    LAST_STEP,
-    EvaluationSettings,
-    count_examples,
-    evaluate,
-    evaluate_run,
-    evaluated,
-    summary,
-    write_evaluation,
-)
+from xtremor.evaluation.evaluate import LAST_STEP, evaluate, evaluate_run
+from xtremor.evaluation.selection import EvaluationSettings, count_examples, evaluated
+from xtremor.evaluation.writing import summary, write_evaluation
 from xtremor.scoring.parts import parts
 from xtremor.sources.base import Source
 from xtremor.tasks.base import TaskCard

@@ -19,8 +19,8 @@ from xtremor.evaluation.attack import cells
 from xtremor.evaluation.attack.language import LanguageAttack, cells_of, passes_of
 from xtremor.evaluation.attack.settings import AttackSettings
 from xtremor.evaluation.attack.victim import Victim
-from xtremor.evaluation.evaluate import EvaluationSettings, read_examples, selection
 from xtremor.evaluation.loaded import check_model, load_run
+from xtremor.evaluation.selection import EvaluationSettings, read_examples, selection
 from xtremor.paths import atomic_file
 from xtremor.sources.base import Source
 from xtremor.tasks.base import TaskCard
