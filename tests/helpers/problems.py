@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from xtremor.robust.registry import make
 from xtremor.robust.segments import Segments
 from xtremor.tasks import classification
 from xtremor.tasks.features import Features
+from xtremor.training.config import TrainSettings
 from xtremor.training.embeddings import compact
+from xtremor.training.loop import Loop
 from xtremor.training.ragged import Ragged
 from xtremor.training.step import BatchStep
 
@@ -141,3 +144,15 @@ def padded_inputs(features: Features) -> dict[str, Tensor]:
         if rows.types is not None:
             inputs["token_type_ids"][row, : lengths[row]] = torch.from_numpy(rows.types[span].astype(np.int64))
     return inputs
+
+
+def run_updates(step: Any, settings: TrainSettings, folder: Path, updates: int | None = None) -> None:
+    """Train in ``folder`` from where it stands to the end, or so many updates and save as when it is stopped there."""
+    folder.mkdir(exist_ok=True)
+    loop = Loop(step, settings, [], folder)
+    if updates is None:
+        loop.run()
+        return
+    for rows in list(loop._batches())[:updates]:
+        loop._update(rows)
+    loop._save()

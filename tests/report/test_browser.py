@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Browser, find
+from browser import Browser
 from synthetic_runs import XNLI, place, write_grid, write_run
 
 from xtremor.report import places
@@ -15,15 +14,6 @@ from xtremor.report.page import build_report
 MARKS = (
     "[...document.querySelectorAll('.chart')].map(c => c.querySelectorAll('.mark-symbol path, .mark-rect path').length)"
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    executable = find()
-    if executable is None:
-        pytest.skip("no Chromium found (Debian: apt-get install chromium)")
-    with Browser(executable) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.problems import gradients, make_step, random_features, reference_loss
+from helpers.problems import gradients, make_step, random_features, reference_loss, run_updates
 from helpers.tiny import make_classifier
 
 from xtremor.errors import UserError
@@ -204,17 +204,10 @@ def test_special_tokens_are_spared_and_the_others_moved(still: Any, name: str, n
 )
 def test_a_run_with_a_state_resumes_exactly(model: Any, method: Method, tmp_path: Path) -> None:
     settings = TrainSettings("any", method=method, epochs=2.0, batch_size=4, learning_rate=1e-2)
-    whole = make_step(model, FEATURES, method)
-    (tmp_path / "whole").mkdir()
-    Loop(whole, settings, [], tmp_path / "whole").run()
-    (tmp_path / "cut").mkdir()
-    first = make_step(model, FEATURES, method)
-    loop = Loop(first, settings, [], tmp_path / "cut")
-    for rows in list(loop._batches())[:3]:
-        loop._update(rows)
-    loop._save()
-    second = make_step(model, FEATURES, method)
-    Loop(second, settings, [], tmp_path / "cut").run()
+    whole, first, second = (make_step(model, FEATURES, method) for _ in range(3))
+    run_updates(whole, settings, tmp_path / "whole")
+    run_updates(first, settings, tmp_path / "cut", 3)
+    run_updates(second, settings, tmp_path / "cut")
     for name, weight in whole.model.state_dict().items():
         assert torch.equal(weight, second.model.state_dict()[name]), name
     for name, held in whole.runner.state().items():

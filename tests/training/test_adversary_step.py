@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.problems import make_step, padded_inputs, random_features
+from helpers.problems import make_step, padded_inputs, random_features, run_updates
 from helpers.tiny import make_classifier
 
 from xtremor.errors import UserError
@@ -196,14 +196,7 @@ def test_a_run_that_is_cut_goes_on_exactly(model: Any, name: str, tmp_path: Path
 
     def run(folder: str, updates: int | None = None) -> AdversarialStep:
         step = opposed(model, AdversarySettings("clique", weight=1.0), method, pieces=2)
-        (tmp_path / folder).mkdir(exist_ok=True)
-        loop = Loop(step, settings, [], tmp_path / folder)
-        if updates is None:
-            loop.run()
-        else:
-            for rows in list(loop._batches())[:updates]:
-                loop._update(rows)
-            loop._save()
+        run_updates(step, settings, tmp_path / folder, updates)
         return step
 
     whole = run("whole")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.heads import HEADS
-from helpers.problems import make_step, random_features
+from helpers.problems import make_step, random_features, run_updates
 from helpers.tiny import make_classifier
 
 from xtremor.errors import UserError
@@ -138,14 +138,7 @@ def test_a_run_that_is_cut_goes_on_exactly(model: Any, tmp_path: Path) -> None:
 
     def run(folder: str, updates: int | None = None) -> JoinedStep:
         step = joined(model, pieces=2)
-        (tmp_path / folder).mkdir(exist_ok=True)
-        loop = Loop(step, settings, [], tmp_path / folder)
-        if updates is None:
-            loop.run()
-        else:
-            for rows in list(loop._batches())[:updates]:
-                loop._update(rows)
-            loop._save()
+        run_updates(step, settings, tmp_path / folder, updates)
         return step
 
     whole = run("whole")

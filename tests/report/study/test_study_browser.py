@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Browser, find
+from browser import Browser
 from helpers.invented import invent
 
 from xtremor.report.page import write_files
@@ -16,15 +15,6 @@ from xtremor.report.study.page import make
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 CODES = ("en", "de", "ru", "sw", "te", "yo", "zh")
 SHOWN = "[...document.querySelectorAll('.chart svg')].filter(s => s.getBoundingClientRect().width > 0)"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    executable = find()
-    if executable is None:
-        pytest.skip("no Chromium found (Debian: apt-get install chromium)")
-    with Browser(executable) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
