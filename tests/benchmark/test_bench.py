@@ -69,6 +69,10 @@ def test_operations_by_hand() -> None:
     assert found.plain() == 3 * found.linear + 3 * found.attention
     # An ascent: no weight gradients, of which attention has none anyway.
     assert found.of(PassCounts(2, 2, 1)) == 5 * found.linear + 6 * found.attention
+    # The last layer's maps behind attention see the first tokens of two rows instead of eight tokens.
+    cut = operations(make_classifier(), np.array([3, 5]), head_alone=True)
+    assert cut.linear == found.linear - 2 * (16 * 16 + 2 * 16 * 32) * (8 - 2)
+    assert cut.attention == found.attention
 
 
 def test_rate_of_matrix_products(monkeypatch: pytest.MonkeyPatch) -> None:

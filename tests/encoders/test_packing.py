@@ -15,12 +15,13 @@ from helpers.problems import OnCpu, gradients, make_step, padded_inputs, random_
 from helpers.tiny import LABELS, make_config, make_model, write_encoder
 from torch import Tensor, nn
 
+from xtremor.encoders.first_token import cut_of, linears_behind
 from xtremor.encoders.layers import layer_names
 from xtremor.encoders.packing import can_pack, packed
 from xtremor.evaluation.predict import forward_batches
 from xtremor.robust.methods.base import Method
 from xtremor.robust.registry import make
-from xtremor.tasks import classification
+from xtremor.tasks import choice, classification
 from xtremor.tasks.features import Features
 from xtremor.training.batches import epoch_batches
 from xtremor.training.ragged import PaddedView
@@ -88,19 +89,56 @@ def test_logits_are_those_of_padded_rows_and_only_real_tokens_are_computed(kind:
 
 
 @pytest.mark.parametrize(("kind", "head"), BOTH)
-def test_a_run_without_dropout_has_the_same_losses(kind: str, head: Head) -> None:
+def test_a_head_that_reads_first_tokens_is_given_no_others(kind: str, head: Head) -> None:
+    model, features = head.model(kind).eval(), head.features(12, kind == "bert")
+    inputs = padded_inputs(features)
+    mask, given = inputs["attention_mask"], head.category.model_inputs(inputs)
+    (last,) = (layer_names(model) or [])[-1]
+    cut = cut_of(model)
+    cuts = kind != "modernbert" and head.category in (classification, choice)
+    assert (cut is not None) == cuts
+    below, behind = Computed(model), linears_behind(model, model.get_submodule(last))
+    with torch.inference_mode():
+        before = told(model(**given), mask)
+        below.tokens.clear()
+        with packed(model, head_alone=True):
+            after = told(model(**given), mask)
+    # Half of a layer's six maps in BERT, two of them in DistilBERT.
+    assert len(behind) == (0 if cut is None else 2 if kind == "distilbert" else 3)
+    assert below.tokens.count(len(mask)) == len(behind)
+    assert below.tokens.count(int(mask.sum())) == len(below.handles) - len(behind)
+    assert all(torch.allclose(one, two, atol=1e-5) for one, two in zip(before, after, strict=True))
+
+
+def test_nobody_is_given_hidden_states_that_were_not_computed() -> None:
+    model = PLAIN.model("bert").eval()
+    inputs = padded_inputs(random_features())
+    rows, width = inputs["attention_mask"].shape
+    with packed(model, head_alone=True):
+        assert model.base_model(**inputs).last_hidden_state.shape[:2] == (rows, 1)
+        with packed(model, head_alone=True) as again:
+            assert again
+        with pytest.raises(RuntimeError, match="only first ones are computed"), packed(model):
+            pass
+    with packed(model), packed(model, head_alone=True):
+        assert model.base_model(**inputs).last_hidden_state.shape[:2] == (rows, width)
+
+
+@pytest.mark.parametrize("head_alone", [False, True])
+@pytest.mark.parametrize(("kind", "head"), BOTH)
+def test_a_run_without_dropout_has_the_same_losses(kind: str, head: Head, head_alone: bool) -> None:
     features = head.features(24, kind == "bert")
-    losses = {pack: losses_of(head.model(kind), head, features, pack) for pack in (False, True)}
+    losses = {pack: losses_of(head.model(kind), head, features, pack, head_alone) for pack in (False, True)}
     assert losses[True] == pytest.approx(losses[False], abs=1e-4)
     assert len(set(losses[True])) == len(losses[True])
 
 
-def losses_of(model: Any, head: Head, features: Features, pack: bool) -> list[float]:
+def losses_of(model: Any, head: Head, features: Features, pack: bool, head_alone: bool) -> list[float]:
     """The losses of a few updates."""
     step = make_step(model, features, category=head.category)
     optimizer = torch.optim.AdamW(step.model.parameters(), lr=1e-3)
     found = []
-    with packed(step.model, pack) as packs:
+    with packed(step.model, pack, head_alone) as packs:
         assert packs is pack
         for update, units in enumerate(epoch_batches(features.lengths, 8, seed=1, epoch=0) * 2):
             optimizer.zero_grad()
@@ -129,10 +167,16 @@ METHODS = [
 SITES = [make("pgd", radius=0.1, site=site) for site in ("embeddings", "layer:1", "last")]
 
 
+@pytest.mark.parametrize("head_alone", [False, True])
 @pytest.mark.parametrize("method", METHODS, ids=lambda each: each.name)
-@pytest.mark.parametrize("kind", ["bert", "modernbert"])
-def test_every_method_forms_the_gradients_of_padded_rows(kind: str, method: Method) -> None:
-    check_gradients(kind, method)
+@pytest.mark.parametrize("kind", ["bert", "modernbert", "distilbert"])
+def test_every_method_forms_the_gradients_of_padded_rows(kind: str, method: Method, head_alone: bool) -> None:
+    check_gradients(kind, method, head_alone)
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_a_layer_below_the_last_may_be_perturbed_where_the_last_is_cut(kind: str) -> None:
+    check_gradients(kind, make("pgd", radius=0.1, site="layer:1"), head_alone=True)
 
 
 @pytest.mark.parametrize("method", SITES, ids=lambda each: each.at)
@@ -141,12 +185,12 @@ def test_so_it_is_at_every_site(kind: str, method: Method) -> None:
     check_gradients(kind, method)
 
 
-def check_gradients(kind: str, method: Method) -> None:
+def check_gradients(kind: str, method: Method, head_alone: bool = False) -> None:
     """Gradients of one batch, packed and padded, and the passes that they cost."""
     features, found, counts = random_features(types=kind == "bert"), {}, {}
     for pack in (False, True):
         step = make_step(PLAIN.model(kind), features, method)
-        with packed(step.model, pack):
+        with packed(step.model, pack, head_alone):
             found[pack] = gradients(step)
         counts[pack] = step.counts.as_dict()
     assert counts[True] == counts[False]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from xtremor.encoders.first_token import linears_behind
 from xtremor.encoders.layers import layer_names
 from xtremor.robust.counter import PassCounts
 
@@ -36,8 +37,14 @@ class Operations:
         return self.of(PassCounts(1, 1, 1))
 
 
-def operations(model: nn.Module, lengths: np.ndarray) -> Operations:
+def operations(model: nn.Module, lengths: np.ndarray, head_alone: bool = False) -> Operations:
     """Count for one pass over rows of these lengths (N,) in tokens; embeddings and the head are not counted.
+
+    Args:
+        model: of transformers.
+        lengths: of the rows.
+        head_alone: what the last layer does for tokens that the head does not read is not counted; see
+            `encoders.packing.packed`.
 
     Raises:
         ValueError: the model's layers cannot be told apart.
@@ -48,7 +55,9 @@ def operations(model: nn.Module, lengths: np.ndarray) -> Operations:
         raise ValueError(f"the layers of {type(model).__name__} cannot be told apart")
     parts = [modules[name] for layer in names for name in layer]
     linears = {each for part in parts for each in part.modules() if isinstance(each, nn.Linear)}
-    weights = sum(each.weight.numel() for each in linears)
+    behind = linears_behind(model, parts[-1]) if head_alone else set()
+    tokens = float(lengths.sum())
+    linear = sum(2.0 * each.weight.numel() * (len(lengths) if each in behind else tokens) for each in linears)
     config: Any = model.config
     squares = float((lengths.astype(np.float64) ** 2).sum())
-    return Operations(2.0 * weights * float(lengths.sum()), 4.0 * squares * config.hidden_size * len(names))
+    return Operations(linear, 4.0 * squares * config.hidden_size * len(names))

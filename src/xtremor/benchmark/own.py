@@ -80,5 +80,5 @@ class OwnWay:
         """The passes of an update; gradients of the update before are dropped."""
         self.optimizer.zero_grad(set_to_none=True)
         self.number += 1
-        with packed(self.model, packing), fast_dropout(self.model):
+        with packed(self.model, packing, head_alone=True), fast_dropout(self.model):
             self.steps[arm].run(units, self.number, 0, 1.0)

@@ -20,7 +20,7 @@ def own_logits(model: nn.Module, languages: dict[str, Ragged], pad_token: int, s
     """(N, C) float32: all languages in one stream, in the order given."""
     joined = Ragged.join(list(languages.values()))
     with torch.autocast(setting.device.type, torch.bfloat16, enabled=setting.bf16):
-        return forward_rows(model, joined, pad_token, setting.device, logits)
+        return forward_rows(model, joined, pad_token, setting.device, logits, head_alone=True)
 
 
 def scoring_speed(load: Workload, setting: Setting, on_turn: OnTurn) -> tuple[list[Figure], dict[str, Measured]]:
@@ -38,7 +38,7 @@ def scoring_speed(load: Workload, setting: Setting, on_turn: OnTurn) -> tuple[li
     seconds = contest(
         {
             "official scoring": Contestant(officially, operations(model, np.full(len(lengths), WIDTH)).plain() / 3),
-            "scoring": Contestant(ours, operations(model, lengths).plain() / 3),
+            "scoring": Contestant(ours, operations(model, lengths, head_alone=True).plain() / 3),
         },
         max(2, setting.rounds - 1), setting.device, on_turn, warm=["scoring"],
     )  # fmt: skip

@@ -202,7 +202,7 @@ def _has_site(model: Any, method: Method) -> bool:
 
 def _operations(load: Workload, model: Any, units: np.ndarray) -> Operations:
     try:
-        return operations(model, load.features.lengths[units])
+        return operations(model, load.features.lengths[units], head_alone=True)
     except ValueError as error:
         raise UserError(f"--encoder {load.encoder}: {error}, so that its operations cannot be counted") from error
 

@@ -2,9 +2,9 @@
 
 The embedding block still sees padded rows, so that positions and token types are the model's own; what it puts out is
 packed before the first layer, attention stays within rows, and what the last layer puts out is padded again with zeros,
-so that heads need not know. It is done by hooks and an attention function registered with transformers; what is packed
-travels as a keyword argument through the layers, so that nothing is kept between passes and checkpointed layers
-recompute the same.
+so that heads need not know. A head that reads first tokens alone is given no others. It is done by hooks and an
+attention function registered with transformers; what is packed travels as a keyword argument through the layers, so
+that checkpointed layers recompute the same.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from transformers import AttentionInterface
 
 from xtremor.computing import sent
 from xtremor.console import say
+from xtremor.encoders.first_token import cut_of
 from xtremor.encoders.layers import layer_names
 from xtremor.encoders.within_rows import Groups, attend, known_lengths
 
 # What `model_type` of a configuration may be: keyword arguments reach attention, and positions come before the layers.
 PACKABLE = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "modernbert")
 ATTENTION = "xtremor_real_tokens"
+# The same, where the last layer is cut to what the head reads.
+ATTENTION_CUT = "xtremor_real_tokens_cut"
 ARGUMENT = "packed_rows"
 # Attribute of an attention mask that keeps what was found of it.
 FOUND = "xtremor_packed_rows"
@@ -73,6 +76,10 @@ class PackedRows:
             padded = padded.expand(self.shape[0], -1, -1)
         return padded.flatten(0, 1)[self.flat].unsqueeze(0)
 
+    def firsts(self, packed: Tensor) -> Tensor:
+        """(1, T, H) -> (1, B, H), the first token of every row."""
+        return packed.index_select(1, self.groups.offsets[:-1])
+
     def pad(self, packed: Tensor) -> Tensor:
         """(1, T, H) -> (B, L, H), zeros where there is no token."""
         rows, width = self.shape
@@ -99,30 +106,39 @@ def padding_note(model: nn.Module, padded: bool) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def packed(models: nn.Module | Sequence[nn.Module], wanted: bool = True) -> Iterator[bool]:
+def packed(models: nn.Module | Sequence[nn.Module], wanted: bool = True, head_alone: bool = False) -> Iterator[bool]:
     """Within the context the encoder of a transformers model computes real tokens only, if it can.
 
     Args:
         models: one, or several with the same layers; called with an ``attention_mask``. Other architectures stay as
             they are.
         wanted: False changes nothing.
+        head_alone: nothing but the head reads the last hidden states. Where that takes the first token of a row, the
+            last layer computes no other, and puts out (B, 1, H).
 
     Yields:
         whether it is packed.
+
+    Raises:
+        RuntimeError: within a context whose last layer is cut, all of it is asked for.
     """
     given: list[Any] = [models] if isinstance(models, nn.Module) else list(models)
     if not (wanted and all(can_pack(model) for model in given)):
         yield False
         return
     before = [model.config._attn_implementation for model in given]
-    if ATTENTION in before:
+    cut = head_alone and all(cut_of(model) for model in given)
+    if ATTENTION_CUT in before and not cut:
+        raise RuntimeError("the last hidden states of all tokens are asked for where only first ones are computed")
+    if ATTENTION in before or ATTENTION_CUT in before:
         yield True
         return
-    AttentionInterface.register(ATTENTION, attention)
-    handles = _hooks(given)
+    for name in (ATTENTION, ATTENTION_CUT):
+        AttentionInterface.register(name, attention)
+    handles = _hooks(given, cut)
     try:
         for model in given:
-            model.config._attn_implementation = ATTENTION
+            model.config._attn_implementation = ATTENTION_CUT if cut else ATTENTION
         yield True
     finally:
         for model, name in zip(given, before, strict=True):
@@ -131,10 +147,11 @@ def packed(models: nn.Module | Sequence[nn.Module], wanted: bool = True) -> Iter
             handle.remove()
 
 
-def _hooks(models: Sequence[nn.Module]) -> list[Any]:
+def _hooks(models: Sequence[nn.Module], cut: bool) -> list[Any]:
     names = layer_names(models[0])
     assert names is not None
     layers = [models[0].get_submodule(name) for (name,) in names]
+    passing: list[PackedRows] = []
 
     def begin(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> Any:
         mask = kwargs.get("attention_mask", args[1] if len(args) > 1 else None)
@@ -146,6 +163,8 @@ def _hooks(models: Sequence[nn.Module]) -> list[Any]:
         rows: PackedRows = kwargs[ARGUMENT]
         if module is layers[0]:
             args = (rows.pack(args[0]), *args[1:])
+        if module is layers[-1]:
+            passing[:] = [rows]
         # ModernBERT hands positions, (1, L, D) each, to every layer.
         positions = kwargs.get("position_embeddings")
         if positions is not None:
@@ -154,11 +173,19 @@ def _hooks(models: Sequence[nn.Module]) -> list[Any]:
 
     def pad(module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
         rows: PackedRows = kwargs[ARGUMENT]
-        return (rows.pad(output[0]), *output[1:]) if isinstance(output, tuple) else rows.pad(output)
+        hidden = output[0] if isinstance(output, tuple) else output
+        hidden = hidden.transpose(0, 1) if cut else rows.pad(hidden)
+        return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
+
+    def shorten(module: nn.Module, args: Any) -> Any:
+        return tuple(passing[0].firsts(each) for each in args)
 
     backbones: list[Any] = [getattr(model, "base_model", model) for model in models]
     handles = [backbone.register_forward_pre_hook(begin, with_kwargs=True) for backbone in backbones]
     handles += [layer.register_forward_pre_hook(pack, with_kwargs=True) for layer in layers]
+    where = cut_of(models[0]) if cut else None
+    if where is not None:
+        handles.append(layers[-1].get_submodule(where.module).register_forward_pre_hook(shorten))
     return [*handles, layers[-1].register_forward_hook(pad, with_kwargs=True)]
 
 

@@ -29,6 +29,7 @@ def forward_batches(
     batch_size: int | None = None,
     model_inputs: Callable[[dict[str, Tensor]], dict[str, Tensor]] = as_rows,
     pack: bool = True,
+    head_alone: bool = False,
 ) -> None:
     """Run a model in evaluation mode over all rows.
 
@@ -43,6 +44,7 @@ def forward_batches(
         model_inputs: as a category has it.
         pack: compute real tokens only, where the architecture allows it; the hidden states of inner layers are then
             packed, too.
+        head_alone: nothing but the head reads the last hidden states; see `packed`.
     """
     training = model.training
     model.eval()
@@ -52,7 +54,7 @@ def forward_batches(
         else:
             order = np.argsort(-rows.lengths, kind="stable")
             batches = iter(np.split(order, range(batch_size, len(order), batch_size)))
-        with packed(model, pack):
+        with packed(model, pack, head_alone):
             for batch in batches:
                 view = padded_view(rows.take(batch), pad_token, device)
                 take(batch, view, model(**model_inputs(view.inputs)))
@@ -72,12 +74,13 @@ def forward_rows(
     batch_size: int | None = None,
     model_inputs: Callable[[dict[str, Tensor]], dict[str, Tensor]] = as_rows,
     pack: bool = True,
+    head_alone: bool = False,
 ) -> np.ndarray:
     """What ``read`` keeps of each row.
 
     Args:
         read: (outputs, attention_mask (B, L)) -> (B, ...).
-        model, rows, pad_token, device, on_batch, batch_size, model_inputs, pack: see `forward_batches`.
+        model, rows, pad_token, device, on_batch, batch_size, model_inputs, pack, head_alone: see `forward_batches`.
 
     Returns:
         (N, ...) float32, in the order of ``rows``.
@@ -91,7 +94,7 @@ def forward_rows(
             found = np.zeros((len(rows), *kept.shape[1:]), dtype=np.float32)
         found[batch] = kept
 
-    forward_batches(model, rows, pad_token, device, take, on_batch, batch_size, model_inputs, pack)
+    forward_batches(model, rows, pad_token, device, take, on_batch, batch_size, model_inputs, pack, head_alone)
     return np.zeros((0, 0), dtype=np.float32) if found is None else found
 
 

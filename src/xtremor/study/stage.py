@@ -12,7 +12,7 @@ from typing import Any
 INTERMEDIATE, TARGET, EVALUATION = "intermediate", "target", "evaluation"
 KINDS = (INTERMEDIATE, TARGET, EVALUATION)
 # Raised when stages of a kind would come to another result than those that were stored: they are then run anew.
-VERSIONS = {INTERMEDIATE: 2, TARGET: 2, EVALUATION: 1}
+VERSIONS = {INTERMEDIATE: 3, TARGET: 3, EVALUATION: 1}
 KEY_LENGTH = 32
 
 

@@ -132,7 +132,9 @@ def scores(
         logits: Tensor = outputs.logits
         return logits.flatten()
 
-    found = forward_rows(model, features.rows, pad_of(tokenizer), device, read, on_batch, model_inputs=model_inputs)
+    found = forward_rows(
+        model, features.rows, pad_of(tokenizer), device, read, on_batch, model_inputs=model_inputs, head_alone=True
+    )
     return np.split(found.reshape(-1), groups[1:])[: len(groups) - 1]
 
 

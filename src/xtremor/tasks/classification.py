@@ -75,7 +75,7 @@ def predict(
     from xtremor.training.model import pad_of
 
     rows = featurize(examples, tokenizer, labels, max_length).rows
-    found = forward_rows(model, rows, pad_of(tokenizer), device, logits, shares(rows, on_share))
+    found = forward_rows(model, rows, pad_of(tokenizer), device, logits, shares(rows, on_share), head_alone=True)
     return predictions_table(examples, found, labels)
 
 

@@ -57,7 +57,7 @@ def fit(
         with crew.together():
             recompute(model)
     draws = prepared.draws
-    with packed(model, settings.packing) as packs, fast_dropout(model):
+    with packed(model, settings.packing, _head_alone(settings, model)) as packs, fast_dropout(model):
         note = padding_note(model, settings.packing and not packs)
         with crew.together():
             step = BatchStep(
@@ -102,3 +102,11 @@ def fit(
         **({} if loop.keeper is None else {"snapshots": list(loop.keeper.updates)}),
         "seconds": {"training": totals.seconds, "this_process": time.monotonic() - started},
     }
+
+
+def _head_alone(settings: TrainSettings, model: nn.Module) -> bool:
+    """Whether nothing but the head reads the last hidden states: no method, and no discriminator of languages."""
+    config: Any = model.config
+    deepest = ("last", f"layer:{getattr(config, 'num_hidden_layers', None)}")
+    read = settings.method.at in deepest or getattr(settings.method, "reads_states", False)
+    return not read and settings.adversary is None

@@ -138,7 +138,7 @@ def _attack(
             # One unit a run, whatever languages are left to do.
             reader = LanguageAttack(victim, run.card, tokenizer, labels, scored.max_length, settings, output)
             reader.measure_unit(next(iter(examples.values())))
-            with packed(model):
+            with packed(model, head_alone=True):
                 for language in dict.fromkeys(cell.language for cell in todo):
                     reader.attack(name, examples[language], progress)
 

@@ -46,7 +46,9 @@ class Classifier(Trained):
         examples = [TextExample("", "", row, "", "", each, None) for row, each in enumerate(texts)]
         features = featurize(examples, self.tokenizer, self.labels, self.max_length)
         pad, size = pad_of(self.tokenizer), self.batch_size
-        found = forward_rows(self.model, features.rows, pad, self.device, logits, batch_size=size).astype(np.float64)
+        found = forward_rows(
+            self.model, features.rows, pad, self.device, logits, batch_size=size, head_alone=True
+        ).astype(np.float64)
         return softmax(found), features.truncated
 
 
