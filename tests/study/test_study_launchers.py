@@ -16,7 +16,7 @@ from helpers.studies import finished, write_study
 
 from xtremor.errors import UserError
 from xtremor.study.files import StudyFolder
-from xtremor.study.launchers import check_launcher, local, make_launcher
+from xtremor.study.launchers import check_launcher, local, make_launcher, slurm
 from xtremor.study.launchers.base import Launcher, Unit, last_words
 from xtremor.study.launchers.local import Local
 from xtremor.study.launchers.options import options_of
@@ -122,6 +122,47 @@ def test_slurm_by_submitit_s_local_executor(tmp_path: Path) -> None:
     assert launcher.ended() == []
     with pytest.raises(UserError, match="--launcher slurm: "):
         make_launcher("slurm", 1, 1, tmp_path, None, ("cluster=local", "nonsense=5"))
+
+
+def test_a_job_that_left_slurm_s_queue_without_a_result_is_lost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("submitit", reason="needs the extra slurm")
+    launcher: Any = make_launcher("slurm", 3, 1, tmp_path, None, ("cluster=local", "minutes=5"))
+    launcher._queue = slurm.Queue()
+    queue: list[str] | None = None
+    monkeypatch.setattr(slurm, "LOOK", 0.0)
+    monkeypatch.setattr(slurm, "_jobs", lambda: None if queue is None else set(queue))
+    launcher.start(unit("good"), python("print('fine')"))
+    (_, good), number = launcher._running[0], launcher._running[0][1].job_id
+    found: list[Any] = []
+    # Slurm does not answer; the result is there all the same.
+    wait_for(lambda: found.extend(launcher.ended()) or bool(found), 120)
+    assert found[0].code == 0 and good.job_id == number
+    launcher.start(unit("dead"), python("import time; time.sleep(600)"))
+    (_, dead) = launcher._running[0]
+    assert launcher.ended() == []
+    queue = [dead.job_id]
+    assert launcher.ended() == []
+    queue = []
+    # A result may be late on a file system that others write.
+    assert launcher.ended() == []
+    monkeypatch.setattr(slurm, "PATIENCE", 0.0)
+    (lost,) = launcher.ended()
+    assert lost.code == 1 and f"job {dead.job_id} left the queue without a result" in lost.said
+    assert launcher.ended() == []
+    dead.cancel()
+
+
+def test_what_slurm_says_of_its_queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for said, code, found in (("12\n7\n", 0, {"12", "7"}), ("", 0, set()), ("", 1, None)):
+        (tmp_path / "squeue").write_text(f"#!/bin/sh\nprintf '{said}'\nexit {code}\n")
+        (tmp_path / "squeue").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        assert slurm._jobs() == found
+    (tmp_path / "squeue").unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert slurm._jobs() is None
 
 
 @pytest.mark.slow

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from xtremor.study.launchers.options import call, options_of
 COMMON = {"minutes": "timeout_min", "memory_gb": "mem_gb", "gpus": "gpus_per_node", "cpus": "cpus_per_task"}
 MINUTES = 240
 SLOTS = 100
+# Seconds between two looks at the queue, and for how many a file system may keep a result from us.
+LOOK, PATIENCE = 15.0, 60.0
 
 
 def check_installed() -> None:
@@ -56,6 +60,7 @@ class Slurm:
             ) from error
         self.slots = workers or SLOTS
         self.words = f"jobs of {cluster}, at most {self.slots} in the queue"
+        self._queue = Queue() if self._executor.cluster == "slurm" else None
         self._running: list[tuple[Unit, Any]] = []
 
     def start(self, unit: Unit, command: Sequence[str]) -> None:
@@ -66,6 +71,13 @@ class Slurm:
         """Jobs that are over: done, failed, out of time, or lost."""
         found, still = [], []
         for unit, job in self._running:
+            # A result is looked for here: submitit would ask the accounting, which not every cluster has.
+            if self._queue is not None and not job.paths.result_pickle.exists():
+                if self._queue.lost(job.job_id):
+                    found.append(Ended(unit, 1, f"job {job.job_id} left the queue without a result{_last(job)}"))
+                else:
+                    still.append((unit, job))
+                continue
             if not job.done():
                 still.append((unit, job))
                 continue
@@ -84,3 +96,42 @@ class Slurm:
             with contextlib.suppress(Exception):
                 job.cancel()
         self._running = []
+
+
+class Queue:
+    """Which jobs Slurm still has, asked now and then for all at once."""
+
+    def __init__(self) -> None:
+        self._looked = float("-inf")
+        self._there: set[str] | None = None
+        self._missed: dict[str, float] = {}
+
+    def lost(self, job: str) -> bool:
+        """Whether a job has been out of the queue for `PATIENCE` seconds."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK:
+            self._looked, self._there = now, _jobs()
+        # A controller that does not answer may be back in a while.
+        if self._there is None or job in self._there:
+            self._missed.pop(job, None)
+            return False
+        return now - self._missed.setdefault(job, now) >= PATIENCE
+
+
+def _jobs() -> set[str] | None:
+    """Numbers of this user's jobs that wait or run; None where Slurm does not answer."""
+    try:
+        asked = subprocess.run(
+            ["squeue", "--noheader", "--me", "--format=%A"], capture_output=True, text=True, timeout=60, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return set(asked.stdout.split())
+
+
+def _last(job: Any) -> str:
+    """The last line that a job said, after a colon; nothing where it said nothing."""
+    with contextlib.suppress(OSError):
+        said = [line.strip() for line in (job.stderr() or "").splitlines() if line.strip()]
+        return f": {said[-1]}" if said else ""
+    return ""
