@@ -209,6 +209,30 @@ def test_arms_that_differ_in_more_than_the_claim_are_no_contrast() -> None:
     assert found.verdict == NOT_TESTABLE and "not with as many passes" in found.why
 
 
+def test_discriminators_of_languages_are_compared_on_the_same_text() -> None:
+    text = 'treatment = { adversary = "clusters" }\ncontrol = { adversary = "none" }\n'
+    read, graph = {"rows": 32}, {"graph": "clusters", "weight": 0.1}
+    arms = {"plain": (None, "plain"), "freelb": (None, "plain")}
+    own = {"freelb": {"unlabelled": read, "adversary": graph}}
+    (found,) = judged(ledger("gain", text), plan_of(arms, own=own))
+    assert found.verdict == NOT_TESTABLE and "stage 2 unlabelled" in found.why
+    # A discriminator that teaches nothing has read the same text.
+    (found,) = judged(
+        ledger("gain", text),
+        plan_of(arms, own={**own, "plain": {"unlabelled": read, "adversary": {"graph": "clique", "weight": 0.0}}}),
+        of_arm(1.0),
+    )
+    assert (found.verdict, found.treatment, found.control) == (SUPPORTED, "freelb", "plain")
+    (found,) = judged(ledger("gain", text.replace("clusters", "permuted")), plan_of(arms, own=own))
+    assert "No arm with a language adversary (permuted)" in found.why
+    # Nor is an arm with one the plain side of another claim.
+    (found,) = judged(
+        ledger("gain", 'treatment = { stage2 = "pgd" }\ncontrol = { stage2 = "plain" }\n'),
+        plan_of({"plain": (None, "plain"), "pgd": (None, "pgd-3")}, own={"plain": {"adversary": graph}}),
+    )
+    assert found.verdict == NOT_TESTABLE and "stage 2 adversary" in found.why
+
+
 def test_of_several_pairs_the_planned_one_is_taken_then_the_one_of_like_passes() -> None:
     arms = {**ARMS, "matched": ("plain", "plain"), "pgd": ("pgd-3", "plain")}
     work = {"freelb": 6000.0, "matched": 6000.0, "pgd": 9000.0}
@@ -271,7 +295,7 @@ def test_caveats() -> None:
 
 def test_the_ledger_that_comes_along() -> None:
     claims = read_ledger()
-    assert len({each.name for each in claims}) == len(claims) == 11
+    assert len({each.name for each in claims}) == len(claims) == 13
     assert all(each.locator and (each.kind == "untestable") == (each.treatment is None) for each in claims)
     for name in ("+2.1 on PAWS-X", "+1.6 on XNLI"):
         (own,) = (each for each in claims if each.name == name)
@@ -282,10 +306,23 @@ def test_the_ledger_that_comes_along() -> None:
         "none": (None, "plain"), "standard": ("plain", "plain"), "freelb": ("freelb-2", "plain"),
         "noise": ("noise-k2", "plain"), "rsda": (None, "rsda"), "rsda English": (None, "rsda"),
     }  # fmt: skip
-    own = {"rsda English": {"method": method("rsda", english_only=True)}}
+    own: dict[str, dict[str, object]] = {"rsda English": {"method": method("rsda", english_only=True)}}
+    for arm, graph, weight in (
+        ("text", "clique", 0.0),
+        ("clique", "clique", 0.1),
+        ("clusters", "clusters", 0.1),
+        ("permuted", "permuted", 0.1),
+    ):
+        arms[arm] = (None, "plain")
+        own[arm] = {"unlabelled": {"rows": 32}, "adversary": {"graph": graph, "weight": weight}}
     plan = of_rules(plan_of(arms, tasks=tasks, own=own), ("best-dev", "oracle"))
     found = {claim.name: pairs(claim, systems(plan), plan) for claim in claims if claim.treatment is not None}
-    assert len(found) == 9 and all(found.values())
+    assert len(found) == 11 and all(found.values())
+    graphs = found["a graph of languages helps"][0], found["a uniform language adversary hurts"][0]
+    assert [(each.treatment.name, each.control.name) for each in graphs] == [
+        ("clusters", "permuted"),
+        ("text", "clique"),
+    ]
     assert found["noise does as well"][0].control.name == "freelb"
     code = found["substitution works through code-switching"][0]
     assert (code.treatment.name, code.control.name) == ("rsda", "rsda English")
@@ -323,6 +360,10 @@ def test_the_ledger_that_comes_along() -> None:
         (ledger("gain") + 'where = { tasks = "xnly" }\n', "where: tasks: unknown task 'xnly' (nearest: xnli"),
         (ledger("gain") + 'where = { strata = { scripts = "Latn" } }\n', "strata: unknown scheme of strata 'scripts'"),
         (ledger("gain") + 'where = { setting = "general" }\n', "where: setting: unknown setting 'general'"),
+        (
+            ledger("gain").replace('stage1 = "plain"', 'adversary = "clik"'),
+            "adversary: unknown graph of languages 'clik'",
+        ),
         (ledger("correlation") + 'against = "kin"\n', "against: unknown fact about languages 'kin'"),
         (ledger("gain") + "reported = { seed = 1 }\n", "reported: unknown key 'seed' (nearest: seeds)"),
     ],
@@ -365,6 +406,28 @@ def test_scores_in_a_store_are_percent_however_poor(tmp_path: Path) -> None:
         assert found.effect == pytest.approx(0.1, abs=0.04), name
 
 
+def test_claims_of_the_study_s_own_file_come_first_and_are_corrected_among_themselves(tmp_path: Path) -> None:
+    plan = plan_of(ARMS, seeds=4)
+    own = {"name": "ours", "kind": "gain", "statement": "s", "source": "we"}
+    own |= {"treatment": {"arm": "freelb"}, "control": {"arm": "standard"}}
+    plan = replace(plan, design={**plan.design, "claims": [own]})
+
+    def score(cell: Cell, code: str) -> float:
+        return 40.0 + 2.0 * (cell.arm == "freelb") + 0.3 * (cell.stage1_seed * len(cell.arm) % 4)
+
+    folder = write_store(tmp_path / "s", plan, score)
+    first, *others = verdicts(folder)
+    assert first.claim.name == "ours" and first.adjusted == first.p and first.verdict == SUPPORTED
+    assert [each.claim for each in others] == list(read_ledger())
+    (alone,) = verdicts(folder, write(tmp_path / "own.toml", ledger("gain")))
+    assert alone.claim.name == "c"
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def test_from_a_store(tmp_path: Path, capsys: Captured) -> None:
     plan = plan_of(ARMS, seeds=3)
     folder = tmp_path / "s"
@@ -387,7 +450,7 @@ def test_from_a_store(tmp_path: Path, capsys: Captured) -> None:
     assert told[0]["claim"]["name"] == "c" and told[0]["effect"] == first.effect and told[1]["why"] == "Much."
     assert call(["study", "claims", str(folder), "--output", str(tmp_path / "out.txt")]) == 0
     text = (tmp_path / "out.txt").read_text(encoding="utf-8")
-    assert text.startswith("11 verdicts: ") and "NOT TESTABLE HERE  +2.1 on PAWS-X" in text
+    assert text.startswith("13 verdicts: ") and "NOT TESTABLE HERE  +2.1 on PAWS-X" in text
     assert "source: Huang et al. 2021 (arXiv 2104.08645); abstract; seeds: 1" in text
     assert call(["study", "claims", str(folder), "--output", str(tmp_path)]) == 2
     # A score that somebody edited decides nothing.

@@ -32,6 +32,14 @@ task = "panx"
 languages = "sw"
 learning_rate = 1e-4
 """
+CLAIM = """[[claims]]
+name = 'x'
+kind = 'gain'
+statement = 's'
+source = 'we'
+treatment = { arm = 'robust' }
+control = { arm = 'none' }
+"""
 BROKEN = {
     "nam = 1": r"unknown key 'nam' \(nearest: name",
     "threads = 'two'": "threads must be a whole number, not 'two'",
@@ -55,6 +63,9 @@ BROKEN = {
     "[[arms]]\nname='x'\nmatch_compute='y'\n[[arms]]\nname='y'\nmatch_compute='x'": "in a cycle: x -> y -> x",
     "[[arms]]\nname = 'x'\nmatch_compute = 'x'": "in a cycle: x -> x",
     "[[arms]]\nname = 'x'\nstage1 = { metod = 'plain' }": r"arms 3 'x', stage1: unknown key 'metod' \(nearest: method",
+    "[[claims]]\nname = 'x'": "claim 1 'x': kind is missing",
+    "claims = 3": "claims must be a list; write",
+    CLAIM.replace("'robust'", "'robus'"): r"claim 'x', treatment: arm: unknown arm 'robus' \(nearest: robust",
     "[[contrasts]]\ntreatment = 'robust'\ncontrol = 'nothing'": r"contrasts: unknown arm 'nothing'",
     "[[contrasts]]\ntreatment = 'robust'\ncontrol = 'robust'": "'robust' is compared with itself",
     "[[contrasts]]\ntreatment = 'robust'": "contrasts 1: control is missing",

@@ -149,7 +149,7 @@ def test_a_job_that_left_slurm_s_queue_without_a_result_is_lost(
     assert launcher.ended() == []
     monkeypatch.setattr(slurm, "PATIENCE", 0.0)
     (lost,) = launcher.ended()
-    assert lost.code == 1 and f"job {dead.job_id} left the queue without a result" in lost.said
+    assert lost.code < 0 and f"job {dead.job_id} left the queue without a result" in lost.said
     assert launcher.ended() == []
     dead.cancel()
 

@@ -38,6 +38,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Dev files without answers, as they are downloaded, are for other tests.
     for path in (folder / "tydiqa" / "tydiqa-goldp-v1.1-train").iterdir():
         shutil.copy(path, folder / "tydiqa" / "tydiqa-goldp-v1.1-dev" / path.name.replace("train", "dev"))
+    # Some recipes train on several languages, and on the text of several.
+    for task, code in (("panx", "sw"), ("udpos", "kk")):
+        for copy in ("de", "tr"):
+            shutil.copy(folder / task / "train-en.tsv", folder / task / f"train-{copy}.tsv")
+            for split in ("dev", "test"):
+                if not (folder / task / f"{split}-{copy}.tsv").exists():
+                    shutil.copy(folder / task / f"{split}-{code}.tsv", folder / task / f"{split}-{copy}.tsv")
     sentences = folder / "lareqa" / "xquad-r"
     for code in card("lareqa").languages if sentences.is_dir() else ():
         if not (sentences / f"{code}.json").exists():

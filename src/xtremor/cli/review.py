@@ -31,7 +31,8 @@ def claims(
     /,
     *,
     ledger: Annotated[
-        Path | None, Parameter(help="TOML file of claims (default: those that come with xtremor).")
+        Path | None,
+        Parameter(help="TOML file of claims (default: the study's own, and those that come with xtremor)."),
     ] = None,
     json_: JSON = False,
     output: Annotated[Path | None, Parameter(alias="-o", help="File to write instead of printing.")] = None,

@@ -158,6 +158,7 @@ class Study:
         stage1, stage2: recipe and method of each stage where neither task nor arm says otherwise.
         arms, targets, seeds, contrasts: see there.
         strata: names of strata that will be looked at (`xtremor.languages.strata`).
+        claims: that the study is to decide, as tables of a ledger (`xtremor.study.claims.reading`).
         checkpoints: rules by which a run's scores are taken (`xtremor.evaluation.rules`); the first is primary.
         snapshots: that a run on a target keeps where a rule needs some.
         trackers: that trainings and evaluations tell their figures; no part of what they are.
@@ -180,6 +181,7 @@ class Study:
     seeds: Seeds = field(default_factory=Seeds)
     contrasts: tuple[Contrast, ...] = ()
     strata: tuple[str, ...] = ()
+    claims: tuple[dict[str, Any], ...] = ()
     checkpoints: tuple[str, ...] = (LAST,)
     snapshots: int = 10
     trackers: tuple[str, ...] = ()
@@ -196,7 +198,8 @@ class Study:
     def design(self) -> dict[str, Any]:
         """What the study asks, in plain values: all of it but where things lie and how they are run."""
         told = asdict(self)
-        for name in ("data", "store", "keep", "about", "trackers", *([] if self.kept else ["snapshots"])):
+        unsaid = [name for name, said in (("snapshots", self.kept), ("claims", self.claims)) if not said]
+        for name in ("data", "store", "keep", "about", "trackers", *unsaid):
             del told[name]
         return told
 
@@ -215,6 +218,7 @@ class Study:
             raise UserError(f"threads must be at least 1, not {self.threads}")
         self._check_arms()
         self._check_contrasts()
+        self._check_claims()
         self._check_checkpoints()
         from xtremor.tracking.names import check_names
 
@@ -273,6 +277,16 @@ class Study:
             if each.role not in ROLES:
                 raise UserError(f"contrasts: {unknown('role', each.role, ROLES)}")
         _once([(each.treatment, each.control) for each in self.contrasts], "contrasts", "pair of arms")
+
+    def _check_claims(self) -> None:
+        if not self.claims:
+            return
+        from xtremor.study.claims.binding import check_arms
+        from xtremor.study.claims.reading import claims_of
+
+        check_arms(
+            claims_of(list(self.claims), "claims"), {"arms": [{"name": arm.name} for arm in self.arms]}, "claims"
+        )
 
 
 def _once(names: Iterable[Any] | Sequence[Any], where: str, what: str) -> None:

@@ -15,7 +15,7 @@ from xtremor.study.settings import Settings, kinds
 Made = TypeVar("Made")
 KEYS = (
     "name", "about", "encoder", "data", "intermediate", "stage1", "stage2", "seeds", "arms", "targets", "contrasts",
-    "strata", "checkpoints", "snapshots", "trackers", "assumed", "keep", "store", "threads",
+    "strata", "claims", "checkpoints", "snapshots", "trackers", "assumed", "keep", "store", "threads",
 )  # fmt: skip
 _LABELS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -63,6 +63,7 @@ def parse_study(text: str, where: str) -> Study:
         targets=tuple(read.each("targets", _target)),
         contrasts=tuple(read.each("contrasts", lambda one, place: _plain(Contrast, one, place))),
         strata=read.texts("strata", ()),
+        claims=_claims(table.get("claims", []), where),
         checkpoints=read.texts("checkpoints", ("last",)),
         snapshots=read.take("snapshots", int, Study.snapshots),
         trackers=read.texts("trackers", ()),
@@ -79,6 +80,14 @@ def parse_study(text: str, where: str) -> Study:
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
     return study
+
+
+def _claims(given: Any, where: str) -> tuple[dict[str, Any], ...]:
+    """What the file claims, checked; what arms a claim is about is checked with the arms."""
+    from xtremor.study.claims.reading import claims_of
+
+    claims_of(given, where)
+    return tuple(given)
 
 
 class _Reader:

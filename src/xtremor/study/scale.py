@@ -48,7 +48,7 @@ def scaled(study: Study, scale: str) -> Study:
         intermediate=tuple(replace(each, settings=small(each.settings)) for each in study.intermediate),
         stage1=small(study.stage1),
         stage2=small(study.stage2, many),
-        arms=tuple(_arm(arm, many) for arm in study.arms),
+        arms=tuple(_arm(arm, many, study, data) for arm in study.arms),
         targets=tuple(_target(target, data, many) for target in study.targets),
         seeds=Seeds(study.seeds.stage1[:2], study.seeds.stage2[:1]),
         threads=1,
@@ -70,8 +70,32 @@ def small(settings: Settings, epochs: float = 1.0) -> Settings:
     return settings.changed(**cut)
 
 
-def _arm(arm: Arm, epochs: float) -> Arm:
-    return replace(arm, stage1=None if arm.stage1 is None else small(arm.stage1), stage2=small(arm.stage2, epochs))
+def _arm(arm: Arm, epochs: float, study: Study, data: Path | None) -> Arm:
+    second = _in_few(small(arm.stage2, epochs), study, data)
+    return replace(arm, stage1=None if arm.stage1 is None else small(arm.stage1), stage2=second)
+
+
+def _in_few(settings: Settings, study: Study, data: Path | None) -> Settings:
+    """The same with a few languages that are there for every target in place of those that are named."""
+    stated, changed = settings.as_dict(), {}
+    for name, split in (("sources", "train"), ("unlabelled_languages", stated.get("unlabelled_split", "dev"))):
+        if name in stated:
+            there = [_there(target, data, split) for target in study.targets]
+            common = [code for code in there[0] if all(code in each for each in there)]
+            named = [code for code in str(stated[name]).split(",") if code in common]
+            few = named if len(named) >= LANGUAGES else [*named, *(code for code in common if code not in named)]
+            changed[name] = ",".join(few[:LANGUAGES])
+    # As many clusters as there are would leave no neighbours, and most permutations of three languages change nothing.
+    if stated.get("language_adversary") in ("clusters", "permuted"):
+        changed["adversary_clusters"] = 2
+    return settings.changed(**changed)
+
+
+def _there(target: Target, data: Path | None, split: str) -> list[str]:
+    """Languages that a target's data has in a split."""
+    found = card(target.task)
+    _, source = TaskOptions(target.task, data if found.source in ON_DISK else None, target.generalized).open()
+    return source.languages(split)
 
 
 def _target(target: Target, data: Path | None, epochs: float) -> Target:

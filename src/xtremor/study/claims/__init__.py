@@ -16,17 +16,21 @@ __all__ = ["Claim", "Side", "Verdict", "Where", "verdicts"]
 def verdicts(folder: StudyFolder, ledger: Path | None = None) -> list[Verdict]:
     """What the finished runs of a study say of every claim of a ledger, in its order.
 
-    A claim has a verdict for each encoder and intermediate task of the study that it can be tested with.
+    A claim has a verdict for each encoder and intermediate task of the study that it can be tested with. Claims of the
+    study's own file come first and are corrected among themselves: what was planned pays nothing for what others say.
 
     Args:
         folder: of the study, finished or not.
-        ledger: TOML file; None is the one that comes with xtremor.
+        ledger: TOML file; None is the study's own claims and those that come with xtremor.
 
     Raises:
         UserError: no study, a ledger that cannot be read or names an arm that the study has not, or a stage whose
             scores were edited.
     """
     from xtremor.study.claims.judging import judge
-    from xtremor.study.claims.reading import SHIPPED, read_ledger
+    from xtremor.study.claims.reading import SHIPPED, claims_of, read_ledger
 
-    return judge(folder, read_ledger(ledger), SHIPPED if ledger is None else str(ledger))
+    if ledger is not None:
+        return judge(folder, read_ledger(ledger), str(ledger))
+    own = claims_of(folder.read().design.get("claims", []), f"study {folder.path}")
+    return [*judge(folder, own, f"study {folder.path}"), *judge(folder, read_ledger(), SHIPPED)]

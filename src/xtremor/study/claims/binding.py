@@ -88,6 +88,8 @@ def _fit(treatment: Side, control: Side, one: System, other: System, primary: st
     for side, system in ((treatment, one), (control, other)):
         if (side.arm and system.arm not in side.arm) or system.checkpoint != (side.checkpoint or primary):
             return False
+        if not system.opposed(side.adversary):
+            return False
     # Checkpoint rules are compared on the very same runs.
     same = bool(treatment.checkpoint or control.checkpoint)
     if same and one.intermediate != other.intermediate:
@@ -130,7 +132,8 @@ def _apart(claim: Claim, one: System, other: System) -> str:
             if not told and not _alike(one, other, number):
                 return f"{both} their stage {number} is not the same"
     # Two arms that were named are compared as they are; the review says in what they differ.
-    if not named and (more := differing(one, other)):
+    beside = ("adversary",) if treatment.adversary and control.adversary else ()
+    if not named and (more := differing(one, other, beside=beside)):
         return f"{both} they differ in more than the method: {'; '.join(more[:3])}"
     if treatment.matched and _unlike(one, other) > SAME_WORK:
         return f"{both} not with as many passes; an arm with match_compute would do"
@@ -158,7 +161,7 @@ def _lacking(claim: Claim, known: Sequence[System]) -> str:
 
 
 def _alone(side: Side, system: System) -> bool:
-    if side.arm and system.arm not in side.arm:
+    if (side.arm and system.arm not in side.arm) or not system.opposed(side.adversary):
         return False
     if side.either:
         return any(system.fits(number, side.either, side.settings) for number in (1, 2))
@@ -175,6 +178,8 @@ def described(side: Side) -> str:
             parts.append(f"no stage {number}" if role == NONE else f"stage {number} {role}")
     parts += [f"{side.either} training in either stage"] if side.either else []
     parts += [f"checkpoint {side.checkpoint}"] if side.checkpoint else []
+    parts += [f"a language adversary ({side.adversary})"] if side.adversary not in ("", NONE) else []
+    parts += ["text of other languages and no language adversary"] if side.adversary == NONE else []
     parts += [f"{key.replace('_', '-')} = {_toml(value)}" for key, value in side.settings.items()]
     return " and ".join(parts)
 

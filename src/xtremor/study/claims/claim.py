@@ -31,6 +31,8 @@ class Side:
         settings: setting of the method -> value that it must have, where its stage is told.
         matched: whether it makes as many counted passes as the other side.
         checkpoint: rule by which it was scored; empty is the study's primary one.
+        adversary: graph of the discriminator of languages on the targets, ``any``, or ``none`` for one that is not
+            there or teaches nothing (a weight of 0); empty is what the other side has.
     """
 
     arm: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ class Side:
     settings: Mapping[str, object] = field(default_factory=dict)
     matched: bool = False
     checkpoint: str = ""
+    adversary: str = ""
 
 
 @dataclass(frozen=True)

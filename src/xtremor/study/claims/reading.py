@@ -58,11 +58,16 @@ def parse_ledger(text: str, where: str) -> tuple[Claim, ...]:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{where}: not TOML: {error}; write [[claims]] before each claim") from error
     _known(table, ("claims",), where)
-    each = table.get("claims", [])
+    found = claims_of(table.get("claims", []), where)
+    if not found:
+        raise UserError(f"{where} holds no claim; write [[claims]] before each claim")
+    return found
+
+
+def claims_of(each: Any, where: str) -> tuple[Claim, ...]:
+    """Claims from what a file has under ``claims``; raises UserError as `parse_ledger`."""
     if not isinstance(each, list) or not all(isinstance(one, dict) for one in each):
         raise UserError(f"{where}: claims must be a list; write [[claims]] before each claim")
-    if not each:
-        raise UserError(f"{where} holds no claim; write [[claims]] before each claim")
     found: dict[str, Claim] = {}
     for number, one in enumerate(each, start=1):
         name = one.get("name")
@@ -132,10 +137,10 @@ def _side(table: Mapping[str, Any], key: str, place: str) -> Side | None:
     side = Side(
         arm=_texts(own, "arm", here), stage1=_role(own, "stage1", here), stage2=_role(own, "stage2", here),
         either=_role(own, "either", here), settings=_settings(own, here), matched=_flag(own, "matched", here),
-        checkpoint=_text(own, "checkpoint", here),
+        checkpoint=_text(own, "checkpoint", here), adversary=_adversary(own, here),
     )  # fmt: skip
     if side == Side():
-        raise UserError(f"{here} names no arm; say arm, stage1, stage2, either or checkpoint")
+        raise UserError(f"{here} names no arm; say arm, stage1, stage2, either, adversary or checkpoint")
     if side.either and (side.stage1 or side.stage2):
         raise UserError(f"{here}: either stands for stage1 and stage2; leave these out")
     if side.settings and not (side.stage1 or side.stage2 or side.either):
@@ -155,6 +160,15 @@ def _role(table: Mapping[str, Any], key: str, place: str) -> str:
         known = (*FAMILIES, NONE, ANY, *METHODS)
         raise UserError(f"{place}: {key}: {unknown('family or method', role, known)}") from error
     return role
+
+
+def _adversary(table: Mapping[str, Any], place: str) -> str:
+    from xtremor.training.adversary.settings import GRAPHS
+
+    graph = _text(table, "adversary", place)
+    if graph not in ("", *GRAPHS, NONE, ANY):
+        raise UserError(f"{place}: adversary: {unknown('graph of languages', graph, (*GRAPHS, NONE, ANY))}")
+    return graph
 
 
 def _settings(table: Mapping[str, Any], place: str) -> dict[str, object]:

@@ -52,6 +52,12 @@ class Trained:
         """All settings but the free ones."""
         return {name: value for name, value in self.settings.items() if name not in FREE}
 
+    @property
+    def adversary(self) -> str:
+        """Graph of the discriminator of languages; `NONE` where there is none, or none that teaches."""
+        told = self.settings.get("adversary") or {}
+        return str(told["graph"]) if told.get("weight") else NONE
+
     def fits(self, role: str, settings: Mapping[str, object]) -> bool:
         """Whether it is of a family or of a method, with these settings of the method."""
         name = self.method["name"]
@@ -94,6 +100,11 @@ class System:
     def stage(self, number: int) -> Trained | None:
         """Of the first target where it is the second stage: method and recipe are the arm's."""
         return self.first if number == 1 else next(iter(self.second.values()))
+
+    def opposed(self, adversary: str) -> bool:
+        """Whether its training on the targets has such a discriminator of languages; any will do for empty text."""
+        own = next(iter(self.second.values())).adversary
+        return not adversary or own == adversary or (adversary == ANY and own != NONE)
 
     def fits(self, number: int, role: str, settings: Mapping[str, object]) -> bool:
         """Whether a stage is of a role."""
@@ -141,10 +152,11 @@ def planned_work(plan: Plan, cell: Cell) -> float:
     return sum(plan.stages[key].size.work for key in (cell.stage1, cell.target) if key is not None)
 
 
-def differing(one: System, other: System, tasks: Iterable[str] | None = None) -> list[str]:
+def differing(one: System, other: System, tasks: Iterable[str] | None = None, beside: Iterable[str] = ()) -> list[str]:
     """Settings, beside method and length, in which two systems differ, in words: ``stage 2 learning_rate 1e-5, 2e-5``.
 
-    A stage that one of the two has not is no difference here: that is what a contrast with it is about.
+    Those of ``beside`` are left out as well. A stage that one of the two has not is no difference here: that is what a
+    contrast with it is about.
     """
     pairs = [(1, one.first, other.first)]
     shared = [task for task in (tasks or one.second) if task in one.second and task in other.second]
@@ -155,7 +167,7 @@ def differing(one: System, other: System, tasks: Iterable[str] | None = None) ->
             continue
         for name in sorted(here.rest.keys() | there.rest.keys()):
             # Whether a pooler is drawn anew follows from having a first stage.
-            if here.rest.get(name) != there.rest.get(name) and name != "fresh_pooler":
+            if here.rest.get(name) != there.rest.get(name) and name not in ("fresh_pooler", *beside):
                 values = " against ".join(_shown(each.rest.get(name)) for each in (here, there))
                 found[f"stage {number} {name} {values}"] = None
     return list(found)

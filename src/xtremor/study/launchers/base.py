@@ -27,13 +27,16 @@ class Unit:
     threads: int
 
 
+LOST = -9
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a unit ended.
 
     Attributes:
         unit: that was started.
-        code: exit code of its worker; negative is a signal.
+        code: exit code of its worker; negative is a signal, `LOST` where it is gone and nobody knows why.
         said: what the launcher knows of a failure, where the stage's own log does not tell.
     """
 

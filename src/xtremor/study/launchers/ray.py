@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xtremor.errors import UserError, unknown
-from xtremor.study.launchers.base import Ended, Unit
+from xtremor.study.launchers.base import LOST, Ended, Unit
 from xtremor.study.launchers.options import call, options_of
 
 OPTIONS = ("address", "cpus", "gpus", "memory_gb")
@@ -83,7 +83,7 @@ class Ray:
                 code, said = self.ray.get(reference)
             except Exception as error:
                 # Of Ray's own many kinds: nodes, workers and objects that were lost too often.
-                code, said = 1, f"Ray lost it: {str(error).splitlines()[0]}"
+                code, said = LOST, f"Ray lost it: {str(error).splitlines()[0]}"
             found.append(Ended(unit, code, said))
         return found
 

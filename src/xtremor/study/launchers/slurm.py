@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from xtremor.errors import UserError
-from xtremor.study.launchers.base import Ended, Unit
+from xtremor.study.launchers.base import LOST, Ended, Unit
 from xtremor.study.launchers.options import call, options_of
 
 # Our names of what submitit names alike for all clusters.
@@ -74,7 +74,7 @@ class Slurm:
             # A result is looked for here: submitit would ask the accounting, which not every cluster has.
             if self._queue is not None and not job.paths.result_pickle.exists():
                 if self._queue.lost(job.job_id):
-                    found.append(Ended(unit, 1, f"job {job.job_id} left the queue without a result{_last(job)}"))
+                    found.append(Ended(unit, LOST, f"job {job.job_id} left the queue without a result{_last(job)}"))
                 else:
                     still.append((unit, job))
                 continue
