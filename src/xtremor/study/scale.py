@@ -77,7 +77,8 @@ def _arm(arm: Arm, epochs: float, study: Study, data: Path | None) -> Arm:
 
 def _in_few(settings: Settings, study: Study, data: Path | None) -> Settings:
     """The same with a few languages that are there for every target in place of those that are named."""
-    stated, changed = settings.as_dict(), {}
+    stated = settings.as_dict()
+    changed: dict[str, Any] = {}
     for name, split in (("sources", "train"), ("unlabelled_languages", stated.get("unlabelled_split", "dev"))):
         if name in stated:
             there = [_there(target, data, split) for target in study.targets]
