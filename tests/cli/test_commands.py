@@ -85,6 +85,7 @@ REFUSED = [
     (("tasks", "--jsn"), "unknown option '--jsn' of `xtremor tasks` (nearest: --json)"),
     (("train", "-o", "x", "--lerning-rate", "1"), "--learning-rate"),
     (("train", "-o", "x", "--method", "pdg"), "unknown method 'pdg' (nearest: pgd)"),
+    (("train", "-o", "x", "--method", "pgd-2", "--steps", "3"), "method 'pgd-2' and steps both state K"),
     (("train", "-o", "x", "--task", "xnly"), "unknown task 'xnly' (nearest: xnli"),
     (("train", "-o", "x", "--seed", "two"), "--seed"),
     (("train", "-o", "x", "--radius"), "--radius requires an argument"),

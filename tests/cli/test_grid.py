@@ -16,6 +16,7 @@ from xtremor.cli.recipe import BallOptions, MethodOptions, TrainOptions
 from xtremor.errors import UserError
 from xtremor.jobs import parse_method
 from xtremor.quickstart import Grid, baseline_job, training_job
+from xtremor.robust.registry import make
 from xtremor.tasks.cards import card
 
 TASK = TaskOptions("xnli", Path("some data"))
@@ -115,3 +116,9 @@ def test_a_small_grid_end_to_end(
     assert call([*command, "--learning-rate", "1e-3"]) == 2
     assert "another configuration" in capsys.readouterr().err
     shutil.rmtree(tmp_path / "grid")
+
+
+def test_a_number_behind_a_method_is_k() -> None:
+    found = MethodOptions(method="freelb-3").settings(BallOptions(radius=0.1))
+    assert found == make("freelb", steps=3, radius=0.1)
+    assert MethodOptions(method="noise-2").settings(BallOptions()) == make("noise", draws=2)

@@ -70,9 +70,9 @@ class BallOptions:
 class MethodOptions:
     """The method's own settings; `xtremor methods` says which method reads which, and its defaults."""
 
-    method: Annotated[str, Parameter(help="plain, noise, pgd, freelb, ... (`xtremor methods` lists and explains).")] = (
-        "plain"
-    )
+    method: Annotated[
+        str, Parameter(help="plain, noise, pgd, freelb-2, ... (`xtremor methods` lists and explains).")
+    ] = "plain"
     steps: Annotated[int | None, Parameter(help="K, ascents or passes (pgd, freelb, smart, vat, ...).")] = None
     step_size: Annotated[float | None, Parameter(help="Ascent step as a share of the radius (default 2.5 / K).")] = None
     start: Annotated[
@@ -97,11 +97,16 @@ class MethodOptions:
     limit_radii: Annotated[float | None, Parameter(help="Largest noise of noise-rise, in radii (default 64).")] = None
 
     def settings(self, ball: BallOptions, words: SubstitutionOptions | None = None) -> Method:
-        """The method; raises UserError for what it does not read."""
-        from xtremor.robust.registry import make
+        """The method; ``freelb-2`` is K = 2. Raises UserError for what it does not read."""
+        from xtremor.robust.registry import make, parse
 
+        base, numbered = parse(self.method)
         own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "method"}
-        return make(self.method, **ball.as_dict(), **own, **({} if words is None else words.as_dict()))
+        for name, value in numbered.items():
+            if own[name] is not None:
+                raise UserError(f"method '{self.method}' and {name} both state K; leave one of the two out")
+            own[name] = value
+        return make(base, **ball.as_dict(), **own, **({} if words is None else words.as_dict()))
 
 
 @Parameter(name="*", group=TRAINING)

@@ -14,7 +14,6 @@ from xtremor.cli.recipe import BallOptions, MethodOptions, TrainOptions
 from xtremor.cli.substitution import SubstitutionOptions
 from xtremor.errors import UserError, unknown
 from xtremor.robust.methods.base import Method
-from xtremor.robust.registry import parse
 
 # What a study states once for all its stages, or decides itself.
 OF_THE_STUDY = ("encoder", "threads", "fresh_pooler")
@@ -70,12 +69,7 @@ class Settings:
     def method(self) -> Method:
         """The method; ``freelb-2`` is K = 2. Raises UserError for what it does not read."""
         values = dict(self.stated)
-        base, numbered = parse(str(values.get("method", "plain")))
-        for name in numbered:
-            if name in values:
-                raise UserError(f"method '{values['method']}' and {name} both state K; leave one of the two out")
-        own = {name: value for name, value in values.items() if name in _of(MethodOptions)}
-        options = MethodOptions(**{**own, **numbered, "method": base})
+        options = MethodOptions(**{name: value for name, value in values.items() if name in _of(MethodOptions)})
         ball = BallOptions(**{name: value for name, value in values.items() if name in _of(BallOptions)})
         words = {name: value for name, value in values.items() if name in _of(SubstitutionOptions)}
         return options.settings(ball, SubstitutionOptions(**words))
