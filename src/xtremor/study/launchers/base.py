@@ -27,6 +27,7 @@ class Unit:
     threads: int
 
 
+# Of a worker whose end nobody saw, as if it had been killed.
 LOST = -9
 
 

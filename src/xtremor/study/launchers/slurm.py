@@ -72,7 +72,7 @@ class Slurm:
         found, still = [], []
         for unit, job in self._running:
             # A result is looked for here: submitit would ask the accounting, which not every cluster has.
-            if self._queue is not None and not job.paths.result_pickle.exists():
+            if self._queue is not None and not _has_result(job):
                 if self._queue.lost(job.job_id):
                     found.append(Ended(unit, LOST, f"job {job.job_id} left the queue without a result{_last(job)}"))
                 else:
@@ -127,6 +127,13 @@ def _jobs() -> set[str] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return set(asked.stdout.split())
+
+
+def _has_result(job: Any) -> bool:
+    # A touched folder is read anew where NFS remembers that there was no such file.
+    with contextlib.suppress(OSError):
+        job.paths.folder.chmod(job.paths.folder.stat().st_mode)
+    return bool(job.paths.result_pickle.exists())
 
 
 def _last(job: Any) -> str:
