@@ -21,8 +21,9 @@ SLOTS = TaskCard(
     train="English sentences from the templates of home-assistant-intents, split from dev by template",
     licence="Apache-2.0 (package home-assistant-intents); upstream publishes the templates under CC BY 4.0",
     citation="The Home Assistant authors, https://github.com/home-assistant/intents",
+    # At 2e-4, the rate of `intents`, one of twelve runs of the starter was lost in its first updates.
     defaults=Defaults(
-        epochs=3, batch_size=16, learning_rate=2e-4, head_learning_rate=2e-3, max_length=64, train_rows=1000
+        epochs=3, batch_size=16, learning_rate=1.5e-4, head_learning_rate=2e-3, max_length=64, train_rows=1000
     ),
     notes=(
         "Not a task of XTREME-R: an embedded one, so that tagging runs without a download.",
