@@ -337,4 +337,4 @@ def test_claims_and_threats_of_real_runs(
     assert {("plan", "the plan"), ("seeds", "freelb-2 against standard"), ("tiny", "panx")} <= named
     assert not {"edited", "environment", "versions", "missing", "early"} & {kind for kind, _ in named}
     assert call(["study", "claims", str(folder)]) == 0 and call(["review", str(folder)]) == 0
-    assert "11 verdicts" in capsys.readouterr().out
+    assert "13 verdicts" in capsys.readouterr().out
