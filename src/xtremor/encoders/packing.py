@@ -20,7 +20,7 @@ from transformers import AttentionInterface
 
 from xtremor.computing import sent
 from xtremor.console import say
-from xtremor.encoders.first_token import cut_of
+from xtremor.encoders.first_token import Cut, cut_of
 from xtremor.encoders.layers import layer_names
 from xtremor.encoders.within_rows import Groups, attend, known_lengths
 
@@ -127,7 +127,7 @@ def packed(models: nn.Module | Sequence[nn.Module], wanted: bool = True, head_al
         yield False
         return
     before = [model.config._attn_implementation for model in given]
-    cut = head_alone and all(cut_of(model) for model in given)
+    cut = cut_of(given[0]) if head_alone and all(cut_of(model) for model in given) else None
     if ATTENTION_CUT in before and not cut:
         raise RuntimeError("the last hidden states of all tokens are asked for where only first ones are computed")
     if ATTENTION in before or ATTENTION_CUT in before:
@@ -147,7 +147,7 @@ def packed(models: nn.Module | Sequence[nn.Module], wanted: bool = True, head_al
             handle.remove()
 
 
-def _hooks(models: Sequence[nn.Module], cut: bool) -> list[Any]:
+def _hooks(models: Sequence[nn.Module], cut: Cut | None) -> list[Any]:
     names = layer_names(models[0])
     assert names is not None
     layers = [models[0].get_submodule(name) for (name,) in names]
@@ -183,9 +183,8 @@ def _hooks(models: Sequence[nn.Module], cut: bool) -> list[Any]:
     backbones: list[Any] = [getattr(model, "base_model", model) for model in models]
     handles = [backbone.register_forward_pre_hook(begin, with_kwargs=True) for backbone in backbones]
     handles += [layer.register_forward_pre_hook(pack, with_kwargs=True) for layer in layers]
-    where = cut_of(models[0]) if cut else None
-    if where is not None:
-        handles.append(layers[-1].get_submodule(where.module).register_forward_pre_hook(shorten))
+    if cut is not None:
+        handles.append(layers[-1].get_submodule(cut.module).register_forward_pre_hook(shorten))
     return [*handles, layers[-1].register_forward_hook(pad, with_kwargs=True)]
 
 

@@ -218,7 +218,6 @@ class Study:
             raise UserError(f"threads must be at least 1, not {self.threads}")
         self._check_arms()
         self._check_contrasts()
-        self._check_claims()
         self._check_checkpoints()
         from xtremor.tracking.names import check_names
 
@@ -277,16 +276,6 @@ class Study:
             if each.role not in ROLES:
                 raise UserError(f"contrasts: {unknown('role', each.role, ROLES)}")
         _once([(each.treatment, each.control) for each in self.contrasts], "contrasts", "pair of arms")
-
-    def _check_claims(self) -> None:
-        if not self.claims:
-            return
-        from xtremor.study.claims.binding import check_arms
-        from xtremor.study.claims.reading import claims_of
-
-        check_arms(
-            claims_of(list(self.claims), "claims"), {"arms": [{"name": arm.name} for arm in self.arms]}, "claims"
-        )
 
 
 def _once(names: Iterable[Any] | Sequence[Any], where: str, what: str) -> None:

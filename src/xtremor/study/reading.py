@@ -47,8 +47,12 @@ def parse_study(text: str, where: str) -> Study:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f'{where}: not TOML: {error}; write lines such as name = "pilot"') from error
+    from xtremor.study.claims.binding import check_arms
+    from xtremor.study.claims.reading import claims_of
+
     _known(table, KEYS, where)
-    read = _Reader(table, where)
+    read, claims = _Reader(table, where), table.get("claims", [])
+    ledger = claims_of(claims, where)
     stage1, stage2 = read.settings("stage1"), read.settings("stage2")
     study = Study(
         name=_name(read.need("name", str), where),
@@ -63,7 +67,7 @@ def parse_study(text: str, where: str) -> Study:
         targets=tuple(read.each("targets", _target)),
         contrasts=tuple(read.each("contrasts", lambda one, place: _plain(Contrast, one, place))),
         strata=read.texts("strata", ()),
-        claims=_claims(table.get("claims", []), where),
+        claims=tuple(claims),
         checkpoints=read.texts("checkpoints", ("last",)),
         snapshots=read.take("snapshots", int, Study.snapshots),
         trackers=read.texts("trackers", ()),
@@ -79,15 +83,8 @@ def parse_study(text: str, where: str) -> Study:
         study.check()
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
+    check_arms(ledger, study.design(), where)
     return study
-
-
-def _claims(given: Any, where: str) -> tuple[dict[str, Any], ...]:
-    """What the file claims, checked; what arms a claim is about is checked with the arms."""
-    from xtremor.study.claims.reading import claims_of
-
-    claims_of(given, where)
-    return tuple(given)
 
 
 class _Reader:

@@ -13,6 +13,7 @@ from xtremor.errors import unknown
 from xtremor.evaluation.rules import parse_rule
 from xtremor.paths import atomic_file, atomic_folder, cache_folder
 from xtremor.sources import ON_DISK
+from xtremor.sources.base import Source
 from xtremor.study.design import Arm, Intermediate, Seeds, Study, Target
 from xtremor.study.settings import Settings
 from xtremor.tasks.cards import card
@@ -81,7 +82,7 @@ def _in_few(settings: Settings, study: Study, data: Path | None) -> Settings:
     changed: dict[str, Any] = {}
     for name, split in (("sources", "train"), ("unlabelled_languages", stated.get("unlabelled_split", "dev"))):
         if name in stated:
-            there = [_there(target, data, split) for target in study.targets]
+            there = [_opened(target, data).languages(split) for target in study.targets]
             common = [code for code in there[0] if all(code in each for each in there)]
             named = [code for code in str(stated[name]).split(",") if code in common]
             few = named if len(named) >= LANGUAGES else [*named, *(code for code in common if code not in named)]
@@ -92,11 +93,10 @@ def _in_few(settings: Settings, study: Study, data: Path | None) -> Settings:
     return settings.changed(**changed)
 
 
-def _there(target: Target, data: Path | None, split: str) -> list[str]:
-    """Languages that a target's data has in a split."""
-    found = card(target.task)
-    _, source = TaskOptions(target.task, data if found.source in ON_DISK else None, target.generalized).open()
-    return source.languages(split)
+def _opened(target: Target, data: Path | None) -> Source:
+    """The rows of a target."""
+    where = data if card(target.task).source in ON_DISK else None
+    return TaskOptions(target.task, where, target.generalized).open()[1]
 
 
 def _target(target: Target, data: Path | None, epochs: float) -> Target:
@@ -107,9 +107,7 @@ def _target(target: Target, data: Path | None, epochs: float) -> Target:
 
 def _few(target: Target, data: Path | None) -> tuple[str, ...]:
     """The first languages of a target that the data has."""
-    found = card(target.task)
-    where = data if found.source in ON_DISK else None
-    _, source = TaskOptions(target.task, where, target.generalized).open()
+    found, source = card(target.task), _opened(target, data)
     named = [code for code in target.languages if not code.startswith("-")]
     left = [code[1:] for code in target.languages if code.startswith("-")]
     split = target.split or found.splits[0]

@@ -30,7 +30,7 @@ def verdicts(folder: StudyFolder, ledger: Path | None = None) -> list[Verdict]:
     from xtremor.study.claims.judging import judge
     from xtremor.study.claims.reading import SHIPPED, claims_of, read_ledger
 
+    plan, where = folder.read(), f"study {folder.path}"
     if ledger is not None:
-        return judge(folder, read_ledger(ledger), str(ledger))
-    own = claims_of(folder.read().design.get("claims", []), f"study {folder.path}")
-    return [*judge(folder, own, f"study {folder.path}"), *judge(folder, read_ledger(), SHIPPED)]
+        return judge(folder, plan, {str(ledger): read_ledger(ledger)})
+    return judge(folder, plan, {where: claims_of(plan.design.get("claims", []), where), SHIPPED: read_ledger()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xtremor.compare.sentences import p_text, signed
@@ -29,12 +29,13 @@ class Case:
     caveats: tuple[str, ...] = ()
 
 
-def judge(folder: StudyFolder, ledger: Sequence[Claim], where: str) -> list[Verdict]:
-    """Verdicts on the claims, in the order of the ledger; ``where`` is its file."""
-    plan = folder.read()
-    check_arms(ledger, plan.design, where)
+def judge(folder: StudyFolder, plan: Plan, ledgers: Mapping[str, Sequence[Claim]]) -> list[Verdict]:
+    """Verdicts on the claims of ledgers, each by its file and corrected by itself; scores are read once for all."""
+    for where, ledger in ledgers.items():
+        check_arms(ledger, plan.design, where)
     known = systems(plan)
-    return judge_table(ledger, plan, known, read_scores(folder, plan, known))
+    table = read_scores(folder, plan, known)
+    return [verdict for ledger in ledgers.values() for verdict in judge_table(ledger, plan, known, table)]
 
 
 def judge_table(

@@ -103,7 +103,8 @@ class System:
 
     def opposed(self, adversary: str) -> bool:
         """Whether its training on the targets has such a discriminator of languages; any will do for empty text."""
-        own = next(iter(self.second.values())).adversary
+        trained = self.stage(2)
+        own = NONE if trained is None else trained.adversary
         return not adversary or own == adversary or (adversary == ANY and own != NONE)
 
     def fits(self, number: int, role: str, settings: Mapping[str, object]) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from xtremor.errors import UserError
-from xtremor.study.launchers.base import LOST, Ended, Unit
+from xtremor.study.launchers.base import LOST, Ended, Unit, last_words
 from xtremor.study.launchers.options import call, options_of
 
 # Our names of what submitit names alike for all clusters.
@@ -74,7 +74,8 @@ class Slurm:
             # A result is looked for here: submitit would ask the accounting, which not every cluster has.
             if self._queue is not None and not _has_result(job):
                 if self._queue.lost(job.job_id):
-                    found.append(Ended(unit, LOST, f"job {job.job_id} left the queue without a result{_last(job)}"))
+                    last = last_words(job.paths.stderr) or "it said nothing"
+                    found.append(Ended(unit, LOST, f"job {job.job_id} left the queue without a result: {last}"))
                 else:
                     still.append((unit, job))
                 continue
@@ -134,11 +135,3 @@ def _has_result(job: Any) -> bool:
     with contextlib.suppress(OSError):
         job.paths.folder.chmod(job.paths.folder.stat().st_mode)
     return bool(job.paths.result_pickle.exists())
-
-
-def _last(job: Any) -> str:
-    """The last line that a job said, after a colon; nothing where it said nothing."""
-    with contextlib.suppress(OSError):
-        said = [line.strip() for line in (job.stderr() or "").splitlines() if line.strip()]
-        return f": {said[-1]}" if said else ""
-    return ""
