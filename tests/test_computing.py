@@ -1,4 +1,4 @@
-"""Memory that a process lets go of."""
+"""Precision, and memory that a process lets go of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from xtremor.computing import release
+from xtremor.computing import note_precision, release
 
 ROWS = 4096
 
@@ -25,6 +25,25 @@ def resident(tensor: torch.Tensor) -> int:
         elif inside and line.startswith("Rss:"):
             found = int(words[1])
     return found
+
+
+@pytest.mark.parametrize(
+    ("able", "precision", "said"),
+    [
+        ({"avx512_bf16": False, "amx_bf16": False}, "bf16", True),
+        ({"avx512_bf16": True, "amx_bf16": False}, "bf16", False),
+        ({"avx512_bf16": False, "amx_bf16": False}, "fp32", False),
+        ({}, "bf16", False),
+    ],
+)
+def test_where_bf16_gains_nothing_it_is_said(
+    able: dict[str, bool], precision: str, said: bool, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    note_precision(precision, torch.device("cpu"))
+    assert ("fp32 is faster here" in capsys.readouterr().err) == said
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="tells the Linux kernel")

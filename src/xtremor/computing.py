@@ -1,18 +1,25 @@
-"""How this process computes: threads, and memory that is not given back between passes."""
+"""How this process computes: threads, precision, and memory that is not given back between passes."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import functools
+import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from xtremor.console import say
+from xtremor.errors import UserError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+# Of products: bf16 is autocast, which leaves weights, sums and norms in float32.
+PRECISIONS = ("fp32", "bf16")
 
 # Parameters of glibc's mallopt(3), and sizes that no tensor of a pass reaches.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -31,6 +38,30 @@ def prepare(threads: int | None = None) -> None:
     if threads is not None:
         torch.set_num_threads(threads)
     keep_freed_memory()
+
+
+def check_precision(name: str) -> None:
+    """Raise UserError for a precision that there is none of."""
+    if name not in PRECISIONS:
+        raise UserError(f"--precision must be one of {', '.join(PRECISIONS)}, not '{name}'")
+
+
+def reduced(precision: str, device: torch.device) -> Any:
+    """A context in which products are in that precision."""
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def note_precision(precision: str, device: torch.device) -> None:
+    """Say where bf16 gains nothing: a processor of PCs without instructions for it computes it through float32."""
+    import torch
+
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    if precision == "fp32" or device.type != "cpu" or not able or platform.machine() not in ("x86_64", "AMD64"):
+        return
+    if not able.get("avx512_bf16") and not able.get("amx_bf16"):
+        say("note: this processor has no instructions for bf16 (avx512_bf16, amx_bf16): fp32 is faster here")
 
 
 @functools.cache

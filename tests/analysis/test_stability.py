@@ -162,6 +162,27 @@ def test_a_row_does_not_depend_on_its_batch() -> None:
         assert alone.high[0] == together.high[row]
 
 
+def test_in_bf16_answers_and_radii_are_nearly_those_of_fp32() -> None:
+    """What the precision leaves of a radius is about the rounding of the logits; a radius of exactly the same would
+    say that nothing was rounded."""
+    torch.manual_seed(5)
+    rows, radii = examples("classification", 12), []
+    model = make_classifier("bert")
+    for precision in ("fp32", "bf16"):
+        subject = Answering(
+            model, make_tokenizer(True), LABELS, 24, card("xnli"), (1, 2), "mean", rows[0], precision=precision
+        )
+        read = subject.read(rows)
+        shifts = subject.attack(2, rows, read.answers, 1.0)
+        found = subject.along(2, rows, read.answers, shifts, ATTACK_GRID, 8)
+        radii.append(found.high * np.linalg.norm(shifts, axis=1))
+        assert read.pooled[2].dtype == np.float32
+    both = np.isfinite(radii[0]) & np.isfinite(radii[1])
+    assert both.sum() > 6
+    assert not np.array_equal(radii[0][both], radii[1][both])
+    np.testing.assert_allclose(np.median(radii[1][both]), np.median(radii[0][both]), rtol=0.1)
+
+
 def test_random_directions_belong_to_their_rows() -> None:
     rows = examples("classification", 6)
     lengths = np.arange(1, 7, dtype=float)

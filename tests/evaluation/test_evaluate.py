@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from helpers.commands import call, train_command
@@ -104,6 +105,22 @@ def test_score_file(run: Path, tiny_data: Path) -> None:
         assert scores[key], key
 
 
+def test_products_in_bf16_are_said_and_give_nearly_the_same_logits(run: Path, tiny_data: Path, tmp_path: Path) -> None:
+    """Another precision is another answer: a score file in one does not stand for the other."""
+    found = {}
+    for precision in ("fp32", "bf16"):
+        out = tmp_path / precision
+        more = ("--languages", "en,sw", "--precision", precision, "-o", str(out))
+        assert score(run, tiny_data, *more) == 0
+        found[precision] = pl.read_parquet(out / "predictions.parquet")
+        selection = json.loads((out / "scores.json").read_text(encoding="utf-8"))["selection"]
+        assert selection.get("precision") == ({"bf16": "bf16"}.get(precision))
+    logits = [np.array(table["logits"].to_list()) for table in found.values()]
+    spread = np.abs(logits[0]).max()
+    assert 0 < np.abs(logits[0] - logits[1]).max() < 0.03 * spread
+    assert score(run, tiny_data, "--languages", "en,sw", "-o", str(tmp_path / "bf16")) == 2
+
+
 def test_training_and_scoring_at_once_gives_the_same_table(
     run: Path, tiny_data: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
@@ -132,6 +149,7 @@ def test_asked_again_a_scored_run_is_not_scored_again(
         (("--languages", "swa"), "unknown language of xnli 'swa' (nearest: sw)"),
         (("--languages", ","), "--languages names no language"),
         (("--limit", "0"), "--limit must be at least 1, not 0"),
+        (("--precision", "fp16"), "--precision must be one of fp32, bf16, not 'fp16'"),
         (("--threads", "0"), "--threads must be at least 1, not 0"),
         (("--split", "tset"), "unknown split 'tset' (nearest: test)"),
         (("--languages", "sw", "--split", "dev"), "lacks dev-sw.tsv"),

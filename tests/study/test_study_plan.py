@@ -159,6 +159,19 @@ def test_languages_left_out(study: Callable[..., Study]) -> None:
     assert set(plan.stages) == set(make_plan(study()).stages), "said in another way, it is the same stage"
 
 
+def test_precision_of_scoring_is_part_of_an_evaluation_alone(study: Callable[..., Study]) -> None:
+    """And a plan that says nothing of it has the hash that it had before there was a choice."""
+    plan, same = make_plan(study()), make_plan(study(("limit = 6", 'limit = 6\nscoring-precision = "fp32"')))
+    assert plan.digest == same.digest and "scoring_precision" not in plan.design["targets"][0]
+    other = make_plan(study(("limit = 6", 'limit = 6\nscoring-precision = "bf16"')))
+    assert other.digest != plan.digest
+    changed = {other.stages[key].kind for key in set(other.stages) - set(plan.stages)}
+    assert changed == {EVALUATION}
+    assert {stage.config.get("precision") for stage in other.stages.values() if stage.kind == EVALUATION} == {"bf16"}
+    with pytest.raises(UserError, match="scoring-precision of panx: unknown value 'fp61'"):
+        study(("limit = 6", 'scoring-precision = "fp61"'))
+
+
 def test_a_frozen_plan_is_kept_or_its_changes_are_named(study: Callable[..., Study], tmp_path: Path) -> None:
     folder, plan = StudyFolder(tmp_path / "s"), make_plan(study())
     folder.write(plan, "text")

@@ -44,6 +44,7 @@ class AlignSettings:
         max_length: longest input in tokens.
         stability: whether radii are measured where there are answers.
         layers: that rows are shifted at; None is the embeddings, the middle layer and the last.
+        precision: of products where radii are looked for, ``fp32`` or ``bf16``.
     """
 
     seed: int = 0
@@ -53,12 +54,14 @@ class AlignSettings:
     max_length: int = 128
     stability: bool = True
     layers: tuple[int, ...] | None = None
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
         if self.candidates < 2:
             raise UserError(f"--candidates must be at least 2, not {self.candidates}")
         if self.max_length < 4:
             raise UserError(f"--max-length must be at least 4, not {self.max_length}")
+        computing.check_precision(self.precision)
         if self.layers is not None and (not self.layers or min(self.layers) < 0):
             raise UserError("--stability-layers are numbers from 0, the embeddings, between commas")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xtremor import computing
 from xtremor.analysis.coverage import Lengths, table_of
 from xtremor.analysis.crossing import BISECTIONS, GRID
 from xtremor.analysis.parallel import ParallelRows
@@ -65,7 +66,10 @@ class Radii:
         assert subject.record is not None
         length = min(settings.max_length, subject.record["training"]["max_length"])
         pooling = settings.pooling or "mean"
-        return cls(Answering(model, tokenizer, labels, length, card, layers, pooling, sample), settings.seed)
+        computing.note_precision(settings.precision, device)
+        made = (tokenizer, labels, length)
+        answering = Answering(model, *made, card, layers, pooling, sample, settings.precision)
+        return cls(answering, settings.seed)
 
     def measure(
         self, rows: ParallelRows, told: Callable[[float], None] | None = None

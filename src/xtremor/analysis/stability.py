@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from xtremor import computing
 from xtremor.analysis.crossing import Changed, Crossing, bisected, on_grid
 from xtremor.errors import UserError
 from xtremor.evaluation.attack.categories import open_items
@@ -81,6 +82,7 @@ class Answering:
         layers: numbers of the layers.
         pooling: ``mean`` or ``cls``.
         sample: a row, to find the layers with.
+        precision: of products.
 
     Attributes:
         forward, backward: passes so far, each counted once a row and as the share of the layers that it went through.
@@ -100,10 +102,11 @@ class Answering:
         layers: Sequence[int],
         pooling: str,
         sample: TextExample,
+        precision: str = "fp32",
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.device = next(model.parameters()).device
-        self.card, self.pooling = card, pooling
+        self.card, self.pooling, self.precision = card, pooling, precision
         self._made = (tokenizer, labels, max_length)
         self.forward = self.backward = 0.0
         self.widths: dict[int, int] = {}
@@ -280,7 +283,12 @@ class Answering:
 
     def _call(self, items: Items, batch: Batch) -> Callable[[], Any]:
         inputs = items.category.model_inputs(batch.view.inputs)
-        return lambda: self.model(**inputs)
+
+        def call() -> Any:
+            with computing.reduced(self.precision, self.device):
+                return self.model(**inputs)
+
+        return call
 
     @staticmethod
     def _tell(told: Callable[[int], None] | None, numbers: np.ndarray) -> None:

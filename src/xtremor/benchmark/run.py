@@ -64,8 +64,7 @@ class Bench:
         for name in ("rows", "scored", "rounds"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name} must be at least 1, not {getattr(self, name)}")
-        if self.precision not in ("fp32", "bf16"):
-            raise UserError(f"--precision must be fp32 or bf16, not '{self.precision}'")
+        computing.check_precision(self.precision)
 
     def made(self) -> tuple[str, ...]:
         """The parts that can be measured of this encoder, in order."""

@@ -59,6 +59,7 @@ def align(
             group=RADII, help="Layers whose tokens are shifted, between commas (default: 0, the middle, the last)."
         ),
     ] = None,
+    precision: Annotated[str, Parameter(group=RADII, help="Of the passes that look for radii: fp32 or bf16.")] = "fp32",
     seed: Annotated[int, Parameter(help="Of the unrelated rows and of random directions.")] = 0,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the result as JSON.")] = False,
@@ -74,7 +75,7 @@ def align(
     from xtremor.report.analysis.align import write_page
 
     length = max_length or (128 if rows.task is None else rows.task.defaults.max_length)
-    settings = AlignSettings(seed, candidates, pooling, prefix, length, not no_stability, layers)
+    settings = AlignSettings(seed, candidates, pooling, prefix, length, not no_stability, layers, precision)
     result = measure(named(subjects or ("starter",)), rows, settings, output, threads)
     written = write_page(result, output)
     if json_:

@@ -52,6 +52,7 @@ def evaluate(
             help="Weights: last, average-K, best-dev (English) or oracle (an upper bound), of a run with --snapshots.",
         ),
     ] = "last",
+    precision: Annotated[str, Parameter(help="fp32 or bf16.")] = "fp32",
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the scores as JSON.")] = False,
     scoring: ScoringOptions = DEFAULTS[1],
@@ -73,7 +74,7 @@ def evaluate(
     columns = {"text": text, "text_pair": text_pair, "label": label, "choices": choices}
     card, source = open_recorded(record, data, columns, generalized, task, upstream_question)
     length = record["training"]["max_length"]
-    settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length)
+    settings = EvaluationSettings(scoring.split, scoring.codes(), scoring.limit, length, precision=precision)
     rotation = alignment.settings(parallel, card, source, (scoring.split, scoring.codes()), data, output)
     _print(evaluate_run(run, source, card, settings, threads, output, rotation, rule), json_)
 

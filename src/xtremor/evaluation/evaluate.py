@@ -72,7 +72,7 @@ def evaluate(
         split, examples = read_examples(card, source, settings)
         mappings = {} if aligned is None else aligned.mappings
         embedder = Embedder(model, tokenizer, device, settings.embedding, settings.max_length, mappings)
-        with keeping_tokens():
+        with keeping_tokens(), computing.reduced(settings.precision, device):
             found.add(rank_examples(embedder, card, source, split, examples)[0])
         return split
     kind = category(card.category)
@@ -80,6 +80,7 @@ def evaluate(
     with (
         Progress(f"scoring {card.name} in {number_of(len(counts), 'languages')}", sum(counts.values())) as progress,
         keeping_tokens(),
+        computing.reduced(settings.precision, device),
     ):
         for rows in _stream(source, split, counts, apart=aligned is not None):
 
@@ -174,6 +175,7 @@ def evaluate_run(
             return read_json(target.scores)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, tokenizer, labels = load_run(run, card, source, device)
+    computing.note_precision(settings.precision, device)
     started = time.monotonic()
     aligned, root = None, root_name(record, record["training"]["encoder"])
     facts: dict[str, Any] = {"checkpoint": chosen.facts()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xtremor.computing import check_precision
 from xtremor.errors import UserError, unknown
 from xtremor.sources.base import Source
 from xtremor.sources.generalized import GeneralizedSource
@@ -25,6 +26,7 @@ class EvaluationSettings:
         limit: first rows of each language, the same ones for every model; None is all.
         max_length: longest input in tokens.
         embedding: in retrieval, how vectors are made.
+        precision: of products, ``fp32`` or ``bf16``.
     """
 
     split: str | None = None
@@ -32,14 +34,17 @@ class EvaluationSettings:
     limit: int | None = None
     max_length: int = 128
     embedding: Embedding = field(default_factory=Embedding)
+    precision: str = "fp32"
 
     def selection(self) -> dict[str, Any]:
         """What a score file must record to tell whether it answers these settings."""
-        return {"split": self.split, "languages": self.languages and list(self.languages), "limit": self.limit}
+        chosen = {"split": self.split, "languages": self.languages and list(self.languages), "limit": self.limit}
+        return chosen if self.precision == "fp32" else {**chosen, "precision": self.precision}
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise UserError(f"--limit must be at least 1, not {self.limit}")
+        check_precision(self.precision)
 
 
 def read_examples(card: TaskCard, source: Source, settings: EvaluationSettings) -> tuple[str, dict[str, list[Any]]]:

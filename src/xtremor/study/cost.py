@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +107,24 @@ def _probed(left: list[Stage]) -> tuple[float, str]:
     data = first.place.get("data")
     recipe = Settings().recipe(root, first.threads)
     opened = open_task(first.task.split(",")[0], Path(data) if data else None, recipe, None)
-    speed = measure(settings, opened, first.threads)
-    work = sum(stage.size.work for stage in left)
-    seconds = speed.seconds(work, len(left))
+    parts: dict[str, list[Stage]] = {}
+    for stage in left:
+        parts.setdefault(_precision(stage), []).append(stage)
+    speeds = {name: measure(replace(settings, precision=name), opened, first.threads) for name in sorted(parts)}
+    seconds = sum(speeds[name].seconds(sum(each.size.work for each in own), len(own)) for name, own in parts.items())
+    told = " and ".join(
+        f"{speed.tokens:,.0f}{f' in {name}' if len(speeds) > 1 else ''}" for name, speed in speeds.items()
+    )
     return seconds, (
-        f"guessed from {speed.tokens:,.0f} tokens a second of plain training on "
+        f"guessed from {told} tokens a second of plain training on "
         f"{number_of(first.threads, 'threads')}, measured here just now for a moment"
     )
+
+
+def _precision(stage: Stage) -> str:
+    """Of the products of a stage."""
+    told = stage.config if stage.kind == EVALUATION else stage.config["settings"]
+    return str(told.get("precision", "fp32"))
 
 
 def _disk(plan: Plan, workers: int) -> str:

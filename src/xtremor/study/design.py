@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from xtremor.computing import PRECISIONS
 from xtremor.errors import UserError, unknown
 from xtremor.evaluation.rules import LAST, check_count, parse_rule
 from xtremor.study.settings import Settings
@@ -81,6 +82,7 @@ class Target:
         languages: codes; empty is every language of the task.
         limit: first rows of each language; None is all.
         generalized: score ordered pairs of languages (xnli, pawsx).
+        scoring_precision: of products where it is scored, ``fp32`` or ``bf16``.
         settings: what of the recipe is its own.
     """
 
@@ -89,11 +91,16 @@ class Target:
     languages: tuple[str, ...] = ()
     limit: int | None = None
     generalized: bool = False
+    scoring_precision: str = "fp32"
     settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise UserError(f"targets: limit of {self.task} must be at least 1, not {self.limit}")
+        if self.scoring_precision not in PRECISIONS:
+            raise UserError(
+                f"targets: scoring-precision of {self.task}: {unknown('value', self.scoring_precision, PRECISIONS)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -201,6 +208,10 @@ class Study:
         unsaid = [name for name, said in (("snapshots", self.kept), ("claims", self.claims)) if not said]
         for name in ("data", "store", "keep", "about", "trackers", *unsaid):
             del told[name]
+        # Plans that were frozen before there was a choice keep their hash.
+        for target in told["targets"]:
+            if target["scoring_precision"] == "fp32":
+                del target["scoring_precision"]
         return told
 
     @property

@@ -217,6 +217,7 @@ class _Planner:
             "limit": target.limit,
             "generalized": target.generalized,
             "max_length": settings.max_length,
+            **({} if target.scoring_precision == "fp32" else {"precision": target.scoring_precision}),
             **({} if rule.name == LAST else {"checkpoint": rule.label}),
         }
         length = training.tokens / max(1, training.updates * settings.batch_size)

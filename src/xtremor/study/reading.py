@@ -163,7 +163,7 @@ def _target(one: Any, place: str) -> Target:
     if isinstance(one, str):
         return Target(one)
     table = _of_kind(one, dict, place)
-    own = [each.name for each in fields(Target) if each.name != "settings"]
+    own = [each.name.replace("_", "-") for each in fields(Target) if each.name != "settings"]
     options = {key: value for key, value in table.items() if key not in own}
     for key in options:
         if key.replace("-", "_") not in kinds():
@@ -175,6 +175,7 @@ def _target(one: Any, place: str) -> Target:
         languages=read.texts("languages", ()),
         limit=read.take("limit", int, None),
         generalized=read.take("generalized", bool, False),
+        scoring_precision=read.take("scoring-precision", str, "fp32"),
         settings=Settings.of(options, place, methods=False),
     )
 

@@ -146,7 +146,10 @@ class Worker:
 
         told = stage.config
         card, source = TaskOptions(stage.task, _data(stage, stage.task), told["generalized"]).open()
-        settings = EvaluationSettings(told["split"], tuple(told["languages"]), told["limit"], told["max_length"])
+        settings = EvaluationSettings(
+            told["split"], tuple(told["languages"]), told["limit"], told["max_length"],
+            precision=told.get("precision", "fp32"),
+        )  # fmt: skip
         read_examples(card, source, settings)
         check_unchanged(stage.data, fingerprint(source.record()), stage.name)
         rule, parent = parse_rule(told.get("checkpoint", LAST)), Path("stages") / stage.parents[0]

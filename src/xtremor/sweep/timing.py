@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from xtremor.computing import reduced
 from xtremor.sizes import Opened
 from xtremor.training.config import TrainSettings
 
@@ -32,7 +33,7 @@ class Speed:
 
 
 def measure(settings: TrainSettings, opened: Opened, threads: int) -> Speed:
-    """Time plain passes over batches of the run's size and mean length, word embeddings frozen, in fp32."""
+    """Time plain passes over batches of the run's size and mean length in its precision, word embeddings frozen."""
     import torch
 
     from xtremor.encoders.load import load_task_model
@@ -53,7 +54,9 @@ def measure(settings: TrainSettings, opened: Opened, threads: int) -> Speed:
     # The first pass pays for memory and is not counted.
     for number in range(1000):
         began = time.monotonic()
-        encoder(input_ids=ids, attention_mask=torch.ones_like(ids))[0].float().mean().backward()
+        with reduced(settings.precision, device):
+            states = encoder(input_ids=ids, attention_mask=torch.ones_like(ids))[0]
+        states.float().mean().backward()
         if device.type == "cuda":
             torch.cuda.synchronize()
         if number:

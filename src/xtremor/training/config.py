@@ -8,6 +8,7 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
+from xtremor.computing import check_precision
 from xtremor.errors import UserError
 from xtremor.robust.methods.base import Method
 from xtremor.robust.methods.plain import Plain
@@ -19,7 +20,6 @@ from xtremor.training.adversary.settings import AdversarySettings
 from xtremor.training.controls import Controls
 from xtremor.training.lora import LoraSettings
 
-PRECISIONS = ("fp32", "bf16")
 Made = TypeVar("Made")
 
 
@@ -108,8 +108,7 @@ class TrainSettings:
             raise UserError(f"--warmup is a share of the updates from 0 to below 1, not {self.warmup}")
         if not 0 <= self.weight_decay < math.inf:
             raise UserError(f"--weight-decay must be a number of at least 0, not {self.weight_decay}")
-        if self.precision not in PRECISIONS:
-            raise UserError(f"--precision must be one of {', '.join(PRECISIONS)}, not '{self.precision}'")
+        check_precision(self.precision)
         if self.accumulate > self.batch_size:
             raise UserError(f"--accumulate {self.accumulate} is more than the {self.batch_size} rows of an update")
         if self.lora is not None and self.controls.l2_sp is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xtremor.computing import note_precision
 from xtremor.errors import UserError
 from xtremor.training.config import TrainSettings, derived_seed
 
@@ -79,7 +80,9 @@ def make_accelerator(settings: TrainSettings) -> Any:
     """Device, precision and backward."""
     from accelerate import Accelerator
 
-    return Accelerator(mixed_precision="bf16" if settings.precision == "bf16" else "no")
+    made = Accelerator(mixed_precision="bf16" if settings.precision == "bf16" else "no")
+    note_precision(settings.precision, made.device)
+    return made
 
 
 def pad_of(tokenizer: Any) -> int:
