@@ -74,6 +74,25 @@ def test_the_transfer_of_a_set_leaves_its_sources_out(tmp_path: Path) -> None:
     assert choice["transfer"]["english"] == 50
 
 
+def test_sources_without_enough_rows_in_the_data_are_named(tmp_path: Path) -> None:
+    """A choice that cannot be trained is said before somebody tries."""
+    folder = tmp_path / "data" / "panx"
+    folder.mkdir(parents=True)
+    for code, rows in (("en", 6), ("de", 6), ("sw", 2)):
+        (folder / f"train-{code}.tsv").write_text(f"{code}:ba\tO\n\n" * rows, encoding="utf-8")
+    given = ("--task", "panx", "--data", str(folder.parent), "--distances", "kinship", "--k", "2", "--rows", "8")
+    result = chosen(tmp_path, *given, "--targets", "de,sw,yo", "--sources", "sw,yo")
+    (choice,) = result["choices"]
+    assert choice["sources"] == ["sw", "yo"]
+    short = [note for note in result["notes"] if "training rows" in note]
+    assert [note.split(",")[0] for note in short] == [
+        f"sw has 2 training rows of panx in {folder.parent}",
+        f"yo has 0 training rows of panx in {folder.parent}",
+    ]
+    enough = chosen(tmp_path, *given, "--targets", "de,sw,yo", "--sources", "de,en")
+    assert not any("training rows" in note for note in enough["notes"])
+
+
 def test_the_encoder_s_own_distance(tiny_encoder: Path, tiny_data: Path, tmp_path: Path) -> None:
     given = (
         "--task",

@@ -91,7 +91,35 @@ def select(
     if "encoder" in names:
         measured.append(_encoder(codes, encoder, task, data, text, text_rows, layer, threads))
     result = choose(measured, candidates, wanted, settings, real)
+    if task is not None and data is not None:
+        result["notes"] += _short_of_rows(result["choices"], task, data)
     _write(result, output, task, time.monotonic() - started, json_)
+
+
+def _short_of_rows(choices: Sequence[dict[str, Any]], task: str, data: Path) -> list[str]:
+    """A note on every chosen source that has fewer training rows in the data than its share.
+
+    None where the data has training sets of English alone: there labels have yet to be made.
+    """
+    from xtremor.languages import is_english
+    from xtremor.sources import open_source
+    from xtremor.tasks.cards import card
+
+    source = open_source(card(task), data)
+    have = source.languages("train")
+    if all(is_english(code) for code in have):
+        return []
+    shares: dict[str, int] = {}
+    for choice in choices:
+        for code, share in choice["rows"].items():
+            shares[code] = max(share, shares.get(code, 0))
+    rows = {code: len(source.examples("train", code)) if code in have else 0 for code in shares}
+    return [
+        f"{code} has {rows[code]:,} training rows of {task} in {data}, fewer than a share of {share:,}: label more, or "
+        "choose among others with --sources"
+        for code, share in shares.items()
+        if rows[code] < share
+    ]
 
 
 def _write(result: dict[str, Any], output: Path, task: str | None, seconds: float, as_json: bool) -> None:
