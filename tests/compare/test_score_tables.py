@@ -18,6 +18,9 @@ LONG = "model,dataset,lang,seed,f1\nA,panx,sw,1,60.5\nA,panx,de,1,70\nB,panx,sw,
 WIDE = "system\tseed\tsw\tde\tavg\nA\t1\t60.5\t70\t65.25\nB\t1\t61\t71.5\t66.25\n"
 
 
+TRAINED = {("B", "de"), ("A", "en")}
+
+
 def write(path: Path, text: str) -> Path:
     """A file with this text."""
     path.write_text(text, encoding="utf-8")
@@ -139,6 +142,24 @@ def test_languages_that_a_system_lacks_are_left_out_and_said() -> None:
     assert "A was not scored on t te: left out" in found.notes[0] and "B was not scored on t de" in found.notes[1]
     assert "English is the training language" in found.notes[2]
     assert found.scores["A"].shape == (2, 1)
+
+
+def test_languages_that_a_system_was_trained_on_are_left_out_and_said(tmp_path: Path) -> None:
+    text = "system,lang,seed,score,trained_on_language\n"
+    for system in "ABC":
+        for code in ("en", "de", "sw"):
+            text += f"{system},{code},1,{60 + len(code)},{'true' if (system, code) in TRAINED else ''}\n"
+    table = read_table(write(tmp_path / "scores.csv", text))
+    assert [test.language for test in balance(table, ("A", "C")).tests] == ["de", "sw"]
+    both = balance(table, ("A", "B", "C"))
+    assert [test.language for test in both.tests] == ["sw"]
+    assert "Left out for all systems, because one was trained on labels in the language: de." in both.notes
+    # English is the ordinary training language and has a rule of its own.
+    assert [test.language for test in balance(table, ("A", "B"), english=True).tests] == ["en", "sw"]
+    with pytest.raises(UserError, match="every one is in a language of which a system was trained on labels"):
+        balance(restrict(table, None, ["de"]), ("A", "B"))
+    with pytest.raises(UserError, match="line 3: 'perhaps' in column 'trained_on_language' is neither true nor false"):
+        read_table(write(tmp_path / "bad.csv", text.replace(",62,\n", ",62,perhaps\n", 1)))
 
 
 def test_single_missing_cells_cost_the_run_or_the_language_whichever_is_emptier() -> None:

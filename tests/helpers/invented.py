@@ -40,6 +40,7 @@ def invent(
     assumed: Assumed | None = None,
     predicted: bool = False,
     scale: str = "full",
+    sources: Mapping[str, Sequence[str]] | None = None,
 ) -> StudyFolder:
     """Write a study with its store.
 
@@ -60,6 +61,7 @@ def invent(
         assumed: of the design.
         scale: of the study, ``tiny`` for a rehearsal.
         predicted: evaluations keep predictions, which their scores are then computed from.
+        sources: arm -> languages that its second stage is trained on, where not English.
     """
     dice = np.random.default_rng(3)
     level = {code: 90.0 if code == "en" else 45.0 + 20 * dice.random() for code in codes}
@@ -79,7 +81,10 @@ def invent(
                     name = f"{task}, {arm}, seed {seed}.{nested}"
                     method = {"name": "plain"}
                     before = (first.key,) if first else ()
-                    target = _add(stages, TARGET, name, task, before, seed + 1000 * (nested - 1), method, arm)
+                    own_sources = (sources or {}).get(arm, ())
+                    target = _add(
+                        stages, TARGET, name, task, before, seed + 1000 * (nested - 1), method, arm, own_sources
+                    )
                     scored = _add(stages, EVALUATION, f"{name}, scored", task, (target.key,), seed, None, arm)
                     cells.append(
                         Cell(arm, arm, encoder, intermediate if first else "", task, "test", seed, nested, scored.key,
@@ -121,6 +126,7 @@ def _add(
     seed: int,
     method: dict[str, Any] | None,
     arm: str,
+    sources: Sequence[str] = (),
 ) -> Stage:
     if kind == EVALUATION:
         config: dict[str, Any] = {"task": task, "split": "test"}
@@ -131,6 +137,7 @@ def _add(
         config["settings"]["rows_seed"] = (
             sum(map(ord, arm)) if (kind, method) == (INTERMEDIATE, {"name": "plain"}) else 0
         )
+        config["settings"] |= {"sources": list(sources)} if sources else {}
         config |= {} if parents else {"encoder": {"fingerprint": "f" * 64, "tokenizer": "e" * 64}}
         data = {task: {"source": "made up", "files": {f"{task}/train": "0" * 64}}}
     stage = Stage(kind, name, task, config, parents, data, 1, {"encoder": "starter"}, Size(1e4, 3.0, 100, 0.0))

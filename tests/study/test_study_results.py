@@ -23,7 +23,7 @@ def table() -> pl.DataFrame:
         for task in ("panx", "xnli"):
             for seed, score in enumerate(scores, start=1):
                 for nested in (1, 2):
-                    rest = (system, "starter", "mnli", "test", "f1", 10, 90.0, 1.0, 3, "key", "last")
+                    rest = (system, "starter", "mnli", "test", "f1", 10, 90.0, 1.0, 3, "key", "last", False)
                     rows.append((system, task, language, seed, nested, score + nested, *rest))
     return pl.DataFrame(rows, schema=list(COLUMNS), orient="row")
 
@@ -39,6 +39,15 @@ def test_means_leave_english_out_and_spread_over_runs(table: pl.DataFrame) -> No
     # A task that is scored in English alone has that mean.
     assert means(table.filter(pl.col("language") == "en"))[0]["mean"] == "82.00"
     assert means(table.filter(pl.col("seed") == 1, pl.col("stage2_seed") == 1))[0]["sd over runs"] == ""
+
+
+def test_means_leave_out_what_a_system_was_trained_on(table: pl.DataFrame) -> None:
+    own = (pl.col("system") == "plain") & (pl.col("task") == "panx") & (pl.col("language") == "tr")
+    more = table.filter(pl.col("language") == "sw").with_columns(language=pl.lit("tr"), score=pl.lit(90.0))
+    both = pl.concat([table, more]).with_columns(trained_on_language=own)
+    found = {(row["task"], row["system"]): (row["languages"], row["mean"]) for row in means(both)}
+    assert found["panx", "plain"] == (1, "42.50") and found["panx", "free_lb"][0] == 1
+    assert found["xnli", "plain"][0] == 2
 
 
 def test_filters(table: pl.DataFrame) -> None:

@@ -48,6 +48,12 @@ def compare(
     ] = None,
     nested_column: Annotated[str | None, Parameter(help="Column of seeds of a second stage on the same first.")] = None,
     score_column: Annotated[str | None, Parameter(help="Column of scores.")] = None,
+    labelled_column: Annotated[
+        str | None,
+        Parameter(
+            help="Column that is true where a run was trained on labels in the language: left out of all averages."
+        ),
+    ] = None,
     map_: Annotated[
         Path | None,
         Parameter(name="--map", help="Draw the gain of every ordered pair of languages (--generalized): .svg or .png."),
@@ -89,7 +95,7 @@ def compare(
     )
     columns = {
         "system": system_column, "task": task_column, "language": language_column, "seed": seed_column,
-        "nested": nested_column, "score": score_column,
+        "nested": nested_column, "score": score_column, "labelled": labelled_column,
     }  # fmt: skip
     given = {role: column for role, column in columns.items() if column is not None}
     loaded = _load(paths, given, names_between_commas("--language-columns", language_columns) or (), task)

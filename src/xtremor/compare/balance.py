@@ -55,8 +55,9 @@ class Balanced:
 def balance(table: ScoreTable, systems: Sequence[str], english: bool = False) -> Balanced:
     """Take what all ``systems`` have.
 
-    A test set that some system lacks altogether is left out. Where single cells are missing, the run or the test set
-    with the largest share of missing cells is left out, again and again, until none is missing.
+    A test set that some system lacks altogether is left out, and so is one in a language, other than English, that one
+    of them was trained on: it would be zero-shot for the others alone. Where single cells are missing, the run or the
+    test set with the largest share of missing cells is left out, again and again, until none is missing.
 
     Args:
         table: the scores.
@@ -67,7 +68,7 @@ def balance(table: ScoreTable, systems: Sequence[str], english: bool = False) ->
         UserError: no test set, or no run of a system, is left.
     """
     notes: list[str] = []
-    tests = _shared(table, systems, notes)
+    tests = _zero_shot(table, systems, _shared(table, systems, notes), notes)
     kept = [test for test in tests if english or not is_english(test.language)]
     if kept and len(kept) < len(tests):
         notes.append("English is the training language: it is left out of averages, strata and languages.")
@@ -104,6 +105,17 @@ def _shared(table: ScoreTable, systems: Sequence[str], notes: list[str]) -> list
                 f"{system} was not scored on {_some(lacks)}: left out, so that all systems are compared on the same."
             )
     return shared
+
+
+def _zero_shot(table: ScoreTable, systems: Sequence[str], tests: Sequence[Target], notes: list[str]) -> list[Target]:
+    trained: set[Target] = set().union(*(table.labelled.get(system, frozenset()) for system in systems))
+    lost = [test for test in tests if test in trained and not is_english(test.language)]
+    if len(lost) == len(tests):
+        raise UserError("no test set is left: every one is in a language of which a system was trained on labels")
+    if lost:
+        names = _some([str(test) for test in lost])
+        notes.append(f"Left out for all systems, because one was trained on labels in the language: {names}.")
+    return [test for test in tests if test not in lost]
 
 
 def _complete(there: np.ndarray, systems: Sequence[str]) -> tuple[list[int], list[int]]:

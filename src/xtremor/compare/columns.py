@@ -19,6 +19,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "score", "value", "result", "accuracy", "acc", "f1", "em", "exact_match", "metric_value",
         "points", "map", "mrr",
     ),
+    "labelled": ("trained_on_language",),
 }  # fmt: skip
 OPTION = {role: f"--{role}-column" for role in NAMES}
 # Names that win over the role's other ones: the table of a report has both arm and method.
@@ -34,6 +35,7 @@ class Columns:
         system: required.
         score: column of scores; None in a wide table.
         task, language, seed, nested: None where there is none.
+        labelled: whether the run was trained on labels in the language; None where there is none.
         wide: columns that are languages, in a table with a column a language.
         ignored: columns that are not read.
     """
@@ -44,12 +46,13 @@ class Columns:
     language: str | None = None
     seed: str | None = None
     nested: str | None = None
+    labelled: str | None = None
     wide: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """``system = model, language = lang, score = f1`` and what is not read."""
-        roles = ("system", "task", "language", "seed", "nested", "score")
+        roles = ("system", "task", "language", "seed", "nested", "score", "labelled")
         said = [f"{role} = {getattr(self, role)}" for role in roles if getattr(self, role)]
         if self.wide:
             more = ", ..." if len(self.wide) > 6 else ""
@@ -75,7 +78,7 @@ def infer(name: str, columns: Sequence[str], given: dict[str, str], languages: S
             raise unknown(f"column of {name}", column, columns)
     taken = set(given.values()) | set(languages)
     found: dict[str, str | None] = {}
-    for role in ("system", "task", "language", "seed", "nested"):
+    for role in ("system", "task", "language", "seed", "nested", "labelled"):
         found[role] = given.get(role) or _one(name, role, [c for c in columns if c not in taken])
         taken |= {found[role] or ""}
     if found["system"] is None:
@@ -98,7 +101,7 @@ def infer(name: str, columns: Sequence[str], given: dict[str, str], languages: S
     ignored = tuple(column for column in rest if column != score and column not in wide)
     return Columns(
         str(found["system"]), None if wide else score, found["task"], found["language"], found["seed"], found["nested"],
-        wide, ignored,
+        found["labelled"], wide, ignored,
     )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ class Source:
 
     Attributes:
         scores: language -> score; empty where it is computed from the predictions.
+        labelled: languages besides English that the run was trained on with labels.
     """
 
     key: RunKey
@@ -67,6 +68,7 @@ class Source:
     place: Path
     predictions: Path | None
     scores: Mapping[str, float]
+    labelled: tuple[str, ...] = ()
 
 
 def load(paths: Sequence[Path], task: str | None = None) -> Loaded:
@@ -115,7 +117,15 @@ def of_sources(sources: Sequence[Source], notes: Sequence[str] = ()) -> Loaded:
             _one_split(own)
             found, scores = _items(own, progress.advance)
             rows += [
-                Row(each.key.system, Target(name, code), each.key.seed, score, each.key.nested, str(each.place))
+                Row(
+                    each.key.system,
+                    Target(name, code),
+                    each.key.seed,
+                    score,
+                    each.key.nested,
+                    str(each.place),
+                    code in each.labelled,
+                )
                 for each, cells in zip(own, scores, strict=True)
                 for code, score in cells.items()
             ]
@@ -155,8 +165,8 @@ def _of_run(run: Run) -> Source:
     # The first stage's seed is the unit; what builds on it with seeds of its own is nested in it.
     key = RunKey(run.arm, seeds[0], "-".join([*seeds[1:], str(run.seed)])) if seeds else RunKey(run.arm, str(run.seed))
     kept = run.folder / "predictions.parquet"
-    metric = str(run.scored.get("metric", ""))
-    return Source(key, run.task, run.split, metric, run.folder, kept if kept.is_file() else None, run.scores)
+    metric, labelled = str(run.scored.get("metric", "")), tuple(run.scored.get("trained_on") or ())
+    return Source(key, run.task, run.split, metric, run.folder, kept if kept.is_file() else None, run.scores, labelled)
 
 
 def _from_file(path: Path) -> Source:
@@ -175,7 +185,8 @@ def _from_file(path: Path) -> Source:
             f"{path} is of the task '{told['task']}', whose metric it does not say; name the run folder instead"
         )
     key = RunKey(str(told["arm"]), str(told["seed"]))
-    return Source(key, str(told["task"]), str(told["split"]), metrics[told["task"]], path, path, {})
+    labelled = tuple(told.get("trained_on") or ())
+    return Source(key, str(told["task"]), str(told["split"]), metrics[told["task"]], path, path, {}, labelled)
 
 
 def _one_split(sources: Sequence[Source]) -> None:

@@ -43,6 +43,7 @@ def _rows(table: Table, columns: Columns) -> Iterator[Row]:
         task = _text(values, columns.task, where) if columns.task else ONE
         seed = _text(values, columns.seed, where) if columns.seed else "1"
         nested = _text(values, columns.nested, where) if columns.nested else ""
+        labelled = _truth(values, columns.labelled, where) if columns.labelled else False
         cells = (
             [(code, code) for code in columns.wide]
             if columns.wide
@@ -51,7 +52,7 @@ def _rows(table: Table, columns: Columns) -> Iterator[Row]:
         for language, column in cells:
             score = _score(values, column, where)
             if score is not None:
-                yield Row(system, Target(task, language), seed, score, nested, where)
+                yield Row(system, Target(task, language), seed, score, nested, where, labelled)
 
 
 def _text(values: Mapping[str, Any], column: str | None, where: str) -> str:
@@ -62,6 +63,16 @@ def _text(values: Mapping[str, Any], column: str | None, where: str) -> str:
     if not text:
         raise UserError(f"{where}: the column '{column}' is empty; expected a value in every row")
     return text
+
+
+def _truth(values: Mapping[str, Any], column: str, where: str) -> bool:
+    """Yes or no; an empty cell is no."""
+    text = str(values.get(column) if values.get(column) is not None else "").strip().lower()
+    if text in ("true", "yes", "1", "1.0"):
+        return True
+    if text in ("", "false", "no", "0", "0.0"):
+        return False
+    raise UserError(f"{where}: '{text[:40]}' in column '{column}' is neither true nor false")
 
 
 def _score(values: Mapping[str, Any], column: str, where: str) -> float | None:

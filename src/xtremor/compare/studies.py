@@ -13,17 +13,20 @@ if TYPE_CHECKING:
     from xtremor.study.plan import Cell
 
 
-def source_of(cell: Cell, place: Path, metric: str, scores: Mapping[str, float]) -> Source:
+def source_of(
+    cell: Cell, place: Path, metric: str, scores: Mapping[str, float], labelled: tuple[str, ...] = ()
+) -> Source:
     """A finished evaluation; the unit of replication is the seed of the first stage.
 
     Args:
         cell: where it stands in the grid.
         place: its stage.
         metric, scores: as ``scores.json`` has them.
+        labelled: languages besides English that it was trained on with labels.
     """
     kept = place / "predictions.parquet"
     key = RunKey(cell.system, str(cell.stage1_seed), str(cell.stage2_seed))
-    return Source(key, cell.task, cell.split, metric, place, kept if kept.is_file() else None, scores)
+    return Source(key, cell.task, cell.split, metric, place, kept if kept.is_file() else None, scores, labelled)
 
 
 def sources_of(path: Path) -> tuple[list[Source], list[str]]:
@@ -38,7 +41,13 @@ def sources_of(path: Path) -> tuple[list[Source], list[str]]:
     folder = StudyFolder(path)
     plan = folder.read()
     found = [
-        source_of(cell, place, told["metric"], {code: each["score"] for code, each in told["languages"].items()})
+        source_of(
+            cell,
+            place,
+            told["metric"],
+            {code: each["score"] for code, each in told["languages"].items()},
+            plan.labelled(cell),
+        )
         for cell, place, told in finished_scores(folder.store(plan).open(), plan.cells)
     ]
     if not found:

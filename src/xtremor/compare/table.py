@@ -37,6 +37,7 @@ class Row:
         score: in the table's own unit.
         nested: of a second stage on the same first one; empty where there is one.
         place: where it stands, for messages.
+        labelled: whether the run was trained on labels in the language, so that the score is no zero-shot one.
     """
 
     system: str
@@ -45,6 +46,7 @@ class Row:
     score: float
     nested: str = ""
     place: str = ""
+    labelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class ScoreTable:
         seeded: whether the rows had seeds at all.
         percent: whether scores are percentages, so that effects are points of 100.
         notes: what a reader must know of how the rows were read.
+        labelled: system -> test sets in languages of which some run of it was trained on labels.
     """
 
     systems: tuple[str, ...]
@@ -66,6 +69,7 @@ class ScoreTable:
     seeded: bool = True
     percent: bool = True
     notes: tuple[str, ...] = field(default=())
+    labelled: Mapping[str, frozenset[Target]] = field(default_factory=dict)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -105,7 +109,12 @@ class ScoreTable:
         notes += _nested(found)
         points = percent or all(0 <= row.score <= 100 for row in each)
         tests = tuple(dict.fromkeys(row.test for row in each))
-        return ScoreTable(tuple(found), tests, scores, seeded, points, tuple(notes))
+        labelled: dict[str, set[Target]] = {}
+        for row in each:
+            if row.labelled:
+                labelled.setdefault(row.system, set()).add(row.test)
+        frozen = {system: frozenset(own) for system, own in labelled.items()}
+        return ScoreTable(tuple(found), tests, scores, seeded, points, tuple(notes), frozen)
 
 
 def ordered(seeds: Iterable[str]) -> tuple[str, ...]:

@@ -112,11 +112,11 @@ def _probed(left: list[Stage]) -> tuple[float, str]:
         parts.setdefault(_precision(stage), []).append(stage)
     speeds = {name: measure(replace(settings, precision=name), opened, first.threads) for name in sorted(parts)}
     seconds = sum(speeds[name].seconds(sum(each.size.work for each in own), len(own)) for name, own in parts.items())
-    told = " and ".join(
+    rates = " and ".join(
         f"{speed.tokens:,.0f}{f' in {name}' if len(speeds) > 1 else ''}" for name, speed in speeds.items()
     )
     return seconds, (
-        f"guessed from {told} tokens a second of plain training on "
+        f"guessed from {rates} tokens a second of plain training on "
         f"{number_of(first.threads, 'threads')}, measured here just now for a moment"
     )
 

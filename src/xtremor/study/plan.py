@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xtremor.errors import UserError
+from xtremor.languages import is_english
 from xtremor.study.stage import Stage, digest_of
 
 FORMAT = 1
@@ -105,6 +106,11 @@ class Plan:
             beside=tuple(Cell(**cell) for cell in told.get("beside", ())),
             trackers=tuple(told.get("trackers", ())),
         )
+
+    def labelled(self, cell: Cell) -> tuple[str, ...]:
+        """Languages besides English that the target stage of a cell is trained on with labels."""
+        named = (self.stages[cell.target].config.get("settings") or {}).get("sources") or ()
+        return tuple(code for code in named if not is_english(code))
 
     def children(self) -> dict[str, list[str]]:
         """Key -> keys of the stages that start from it."""

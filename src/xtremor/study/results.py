@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "system", "task", "language", "seed", "stage2_seed", "score", "study_arm", "encoder", "intermediate", "split",
-    "metric", "items", "english_dev", "passes", "updates", "stage", "checkpoint",
+    "metric", "items", "english_dev", "passes", "updates", "stage", "checkpoint", "trained_on_language",
 )  # fmt: skip
 # Columns that a user may filter by.
 FILTERS = ("system", "study_arm", "task", "language", "encoder", "intermediate")
@@ -51,7 +51,9 @@ def results(folder: StudyFolder, checkpoints: Sequence[str] | None = None) -> pl
             is not that alone, the system says by which rule it was scored, and of the oracle that it is an upper bound.
 
     ``seed`` is that of the first stage, the unit of replication, within which ``stage2_seed`` is nested. ``passes`` are
-    those of the last stage relative to plain. Of two columns none can be taken for the same thing by `xtremor compare`.
+    those of the last stage relative to plain. ``trained_on_language`` is true where the run was trained on labels in
+    the language, other than English, which leaves it out of averages. Of two columns none can be taken for the same
+    thing by `xtremor compare`.
 
     Raises:
         UserError: no study, no finished evaluation, a rule that it has not, or a stage whose scores were edited.
@@ -70,13 +72,15 @@ def results(folder: StudyFolder, checkpoints: Sequence[str] | None = None) -> pl
             rows.append(
                 (system, cell.task, language, cell.stage1_seed, cell.stage2_seed, found["score"], cell.arm,
                  cell.encoder, cell.intermediate, cell.split, scores["metric"], found["items"], dev.get("score"),
-                 counts.get("passes_relative_to_plain"), counts.get("updates"), cell.evaluation, cell.checkpoint)
+                 counts.get("passes_relative_to_plain"), counts.get("updates"), cell.evaluation, cell.checkpoint,
+                 language in plan.labelled(cell))
             )  # fmt: skip
     if not rows:
         raise UserError(f"{folder.path} has no finished evaluation yet; `xtremor study run` makes them")
     kinds: dict[str, Any] = dict.fromkeys(COLUMNS, pl.String())
     kinds |= dict.fromkeys(("score", "english_dev", "passes"), pl.Float64())
     kinds |= dict.fromkeys(("seed", "stage2_seed", "items", "updates"), pl.Int64())
+    kinds["trained_on_language"] = pl.Boolean()
     return pl.DataFrame(rows, schema=kinds, orient="row")
 
 
@@ -112,10 +116,15 @@ def filtered(table: pl.DataFrame, wanted: Mapping[str, Sequence[str]]) -> pl.Dat
 
 
 def means(table: pl.DataFrame) -> list[dict[str, Any]]:
-    """For people: mean over languages without English, its spread over runs, English, by task and system."""
+    """For people: mean over languages without English, its spread over runs, English, by task and system.
+
+    A language that a run on the task was trained on with labels is in no system's mean.
+    """
     import polars as pl
 
     english = pl.col("language").map_elements(is_english, return_dtype=pl.Boolean)
+    trained = pl.col("trained_on_language").any().over("task", "language")
+    table = table.filter(english | ~trained)
     found = []
     for (task, system), part in table.group_by(["task", "system"], maintain_order=True):
         away, home = part.filter(~english), part.filter(english)

@@ -11,7 +11,7 @@ import pytest
 from helpers.invented import ITEMS, invent
 
 from xtremor.compare.comparison import compare
-from xtremor.compare.folders import RunKey, Source, of_sources
+from xtremor.compare.folders import RunKey, Source, load, of_sources
 from xtremor.compare.read import read_table
 from xtremor.compare.record import record
 from xtremor.compare.settings import CompareSettings
@@ -176,6 +176,38 @@ def test_other_checkpoint_rules_are_no_further_runs(tmp_path: Path) -> None:
     assert [row[1].text for row in rows[:3]] == ["last", "best-dev", "oracle"]
     assert "upper bound" in rows[2][1].small and not checkpoints(study, alone).rows
     assert "best-dev and oracle are reported beside it" in methods_text(both, found)[0]
+
+
+def test_languages_that_an_arm_was_trained_on_are_in_no_average(tmp_path: Path) -> None:
+    """One arm's labels are not another's zero-shot score: the language is left out for all, here and in `compare`."""
+    folder = invent(tmp_path / "s", GAINS, contrasts=PAIRS, sources={"noise": ("de", "en"), "freelb": ("sw",)},
+                    predicted=True)  # fmt: skip
+    study = gather(folder)
+    found = find(study, items="yes", replicates=100)
+    assert all({"de", "sw"}.isdisjoint(run.scores) and "en" in run.scores for run in study.runs)
+    main = found.main(found.planned[0]).main
+    assert main.effect == pytest.approx(
+        estimate(study, "freelb").mean - estimate(study, "noise").mean  # type: ignore[union-attr]
+    )
+    assert {"de", "sw"}.isdisjoint(test.language for test in found.primary.scores.tests)  # type: ignore[union-attr]
+    assert any("Left out on panx for all arms" in note and note.endswith(": de, sw.") for note in found.notes)
+    text = methods_text(study, found)
+    assert "trained on English, or the arm's source languages" in text[0]
+    assert "noise (first stage: plain; targets: plain, labelled rows in de and en)" in text[1]
+    assert "English and without those that some arm was trained on (de, sw)" in text[2]
+    table = results(folder)
+    labelled = table.filter("trained_on_language").select("system", "language").unique().sort("system").rows()
+    assert labelled == [("freelb", "sw"), ("noise", "de")]
+    write(table, tmp_path / "scores.csv")
+    chosen = CompareSettings(contrasts=PAIRS, effect=0.6, margin=0.5, replicates=0)
+    for loaded in (read_table(tmp_path / "scores.csv"), load([tmp_path / "s"]).table):
+        again = compare(loaded, chosen)
+        assert again.contrasts[0].main.effect == pytest.approx(main.effect)
+        assert any("trained on labels in the language: panx de, panx sw." in note for note in again.notes)
+    # Two systems of which neither was trained on it are compared on it.
+    alone = compare(read_table(tmp_path / "scores.csv"), CompareSettings(contrasts=(("freelb", "plain"),)))
+    languages = {test.language for test in alone.scores.tests}
+    assert "de" in languages and "sw" not in languages
 
 
 def test_commands_name_what_the_page_is_about(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ same scores, contrasts and strata.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -19,7 +19,7 @@ from xtremor.compare.settings import CompareSettings
 from xtremor.compare.studies import source_of
 from xtremor.compare.table import Row, ScoreTable, Target
 from xtremor.errors import UserError, unknown
-from xtremor.report.study.material import Material, Run
+from xtremor.report.study.material import Material, Run, labelled_in
 from xtremor.stats.hierarchical import FEW
 from xtremor.stats.intervals import Estimate, t_interval
 
@@ -111,6 +111,7 @@ def find(study: Material, items: str = "auto", replicates: int = 2000, seed: int
         raise unknown("--items", items, ITEMS)
     planned, waiting = contrasts(study)
     loaded, notes = _load(study, planned, items)
+    notes += tuple(_left_out(study))
     every, refused = _compared(loaded, study, planned, replicates, seed)
     if every is None:
         # Of a half-finished study one contrast may have nothing in common yet, which need not stop the others.
@@ -128,6 +129,13 @@ def find(study: Material, items: str = "auto", replicates: int = 2000, seed: int
         strata, why = _compared(Loaded(loaded.table, {}), study, planned, 0, seed, tuple(study.design["strata"]))
         notes += (why,) if strata is None else ()
     return Findings(loaded.table, tuple(planned), tuple(waiting), primary, every, strata, notes=notes)
+
+
+def _left_out(study: Material) -> Iterator[str]:
+    for task in study.tasks:
+        codes = labelled_in(study.plan, task)
+        if codes:
+            yield f"Left out on {task} for all arms, because one was trained on their labels: {', '.join(codes)}."
 
 
 def _compared(
@@ -241,7 +249,8 @@ def _seeds(run: Run) -> tuple[str, str]:
 
 
 def _source(study: Material, run: Run) -> Source:
-    own = source_of(run.cell, study.store.stages / run.cell.evaluation, str(run.scored["metric"]), run.scores)
+    place, metric = study.store.stages / run.cell.evaluation, str(run.scored["metric"])
+    own = source_of(run.cell, place, metric, run.scores, labelled_in(study.plan, run.cell.task))
     return replace(own, key=RunKey(run.system, *_seeds(run)))
 
 

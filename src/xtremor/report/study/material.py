@@ -59,7 +59,7 @@ class Run:
     Attributes:
         cell: where it stands.
         system: the arm, with intermediate task and encoder where the study has several.
-        scores: language -> score in percent.
+        scores: language -> score in percent, without those of `Material.labelled`.
         items: language -> scored items.
         scored: the whole of ``scores.json``.
     """
@@ -196,7 +196,11 @@ def gather(folder: StudyFolder) -> Material:
                 scored[key] = _scores(store.stages / key / "scores.json")
             progress.advance()
     runs, beside = (
-        tuple(_run(cell, plan, scored[cell.evaluation]) for cell in cells if cell.evaluation in scored)
+        tuple(
+            _run(cell, plan, scored[cell.evaluation], labelled_in(plan, cell.task))
+            for cell in cells
+            if cell.evaluation in scored
+        )
         for cells in (plan.cells, plan.beside)
     )
     if not runs:
@@ -244,8 +248,13 @@ def _scores(path: Path) -> dict[str, Any]:
     return found
 
 
-def _run(cell: Cell, plan: Plan, scored: Mapping[str, Any]) -> Run:
-    cells = scored["languages"]
+def labelled_in(plan: Plan, task: str) -> tuple[str, ...]:
+    """Languages besides English that some arm is trained on with labels for a task: zero-shot for the others alone."""
+    return tuple(sorted({code for cell in plan.cells if cell.task == task for code in plan.labelled(cell)}))
+
+
+def _run(cell: Cell, plan: Plan, scored: Mapping[str, Any], left_out: Sequence[str]) -> Run:
+    cells = {code: each for code, each in scored["languages"].items() if code not in left_out}
     scores = {code: float(each["score"]) for code, each in cells.items()}
     # The planner puts the encoder into the name as it was given, which may be a path.
     system = cell.system.replace(cell.encoder, named(cell.encoder)) if _several(plan) else cell.system

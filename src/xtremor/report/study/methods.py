@@ -13,7 +13,7 @@ from xtremor.errors import UserError
 from xtremor.evaluation.rules import LAST, ORACLE
 from xtremor.report.context import settings
 from xtremor.report.study.findings import Findings
-from xtremor.report.study.material import Material, listed, named
+from xtremor.report.study.material import Material, labelled_in, listed, named
 from xtremor.robust.registry import METHODS
 from xtremor.tasks.cards import card
 
@@ -45,8 +45,8 @@ def _training(study: Material) -> str:
     encoders = [f"{named(each)}{_about(each)}" for each in design["encoders"]]
     before = [each["task"] for each in design["intermediate"]]
     first = (
-        f"In a first stage, arms that have one train on {listed(before, 'or')}; only the encoder crosses to the "
-        "second stage. "
+        f"In a first stage, arms that have one train on {listed(before, 'or')}{_recipe(design['stage1'])}; only the "
+        "encoder crosses to the second stage. "
         if before
         else ""
     )
@@ -54,8 +54,22 @@ def _training(study: Material) -> str:
     recipe = _recipe(design["stage2"])
     return (
         f"We fine-tune {listed(encoders)} with xtremor {_version(study)}. {first}Target tasks are {targets}, trained "
-        f"on English alone{recipe}. {_rule(study)}"
+        f"on {_labelled(study)}{recipe}. {_rule(study)}"
     )
+
+
+def _labelled(study: Material) -> str:
+    """In which languages rows have labels."""
+    several = {bool(_settings(study, cell.target).get("sources")) for cell in study.plan.cells}
+    if several == {False}:
+        return "English alone"
+    return ("English, or " if False in several else "") + "the arm's source languages at an equal total of rows"
+
+
+def _averaged(study: Material) -> str:
+    """Which languages averages are without."""
+    lost = sorted({code for task in study.tasks for code in labelled_in(study.plan, task)})
+    return f"English and without those that some arm was trained on ({', '.join(lost)})" if lost else "English"
 
 
 def _rule(study: Material) -> str:
@@ -111,9 +125,31 @@ def _arms(study: Material) -> str:
 
 
 def _method(study: Material, key: str) -> str:
-    """``freelb, steps 2, radius 0.003``."""
-    told = dict((study.plan.stages[key].config.get("settings") or {}).get("method") or {"name": "plain"})
-    return ", ".join(filter(None, [str(told["name"]), settings(told)]))
+    """``freelb, steps 2, radius 0.003``, and what else an arm reads: sources, text without labels, a discriminator."""
+    stated = _settings(study, key)
+    told = dict(stated.get("method") or {"name": "plain"})
+    parts = [str(told["name"]), settings(told)]
+    sources, text, adversary = (stated.get(name) for name in ("sources", "unlabelled", "adversary"))
+    if sources:
+        parts.append(f"labelled rows in {listed(sources)}")
+    if text:
+        where = (
+            f"text of {listed(text['languages'])} ({text['split']})" if text["languages"] else "text of its own files"
+        )
+        parts.append(f"{text['rows']} rows of unlabelled {where} an update")
+    if adversary:
+        graph = adversary["graph"]
+        by = f" by {adversary['distance']}" if graph in ("clusters", "permuted") else ""
+        parts.append(
+            f"a discriminator of languages over {'the ' if graph == 'graph' else ''}{graph}{by}, {adversary['game']}, "
+            f"weight {adversary['weight']:g} ({adversary['schedule']})"
+        )
+    return ", ".join(filter(None, parts))
+
+
+def _settings(study: Material, key: str) -> Mapping[str, Any]:
+    """Of the training of a stage."""
+    return study.plan.stages[key].config.get("settings") or {}
 
 
 def _evaluation(study: Material) -> str:
@@ -126,9 +162,15 @@ def _evaluation(study: Material) -> str:
             "items)"
         )
     return (
-        f"Zero-shot scores: {listed(said)}. A run's figure is its macro mean: the unweighted mean over a task's "
-        "languages without English, then over tasks."
+        f"Zero-shot scores: {listed(said)}{_halved(study)}. A run's figure is its macro mean: the unweighted mean over "
+        f"a task's languages without {_averaged(study)}, then over tasks."
     )
+
+
+def _halved(study: Material) -> str:
+    """Where products were in bfloat16."""
+    reduced = [each["task"] for each in study.design["targets"] if each.get("scoring_precision") == "bf16"]
+    return f", those of {listed(reduced)} computed in bfloat16" if reduced else ""
 
 
 def _statistics(study: Material, findings: Findings) -> str:

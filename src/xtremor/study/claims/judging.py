@@ -60,7 +60,8 @@ def read_scores(folder: StudyFolder, plan: Plan, known: Sequence[System]) -> Sco
         for code, told in scores["languages"].items():
             test, nested = Target(cell.task, code), str(cell.stage2_seed)
             seed, name = str(cell.stage1_seed), owner[cell.evaluation]
-            rows.append(Row(name, test, seed, float(told["score"]), nested, str(place / "scores.json")))
+            labelled = code in plan.labelled(cell)
+            rows.append(Row(name, test, seed, float(told["score"]), nested, str(place / "scores.json"), labelled))
     return ScoreTable.of(rows, percent=True) if rows else None
 
 

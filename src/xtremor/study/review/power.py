@@ -76,7 +76,14 @@ def _measured(material: Material, pair: Pair, planned: int) -> tuple[float, str]
     from xtremor.stats.planning import smallest_effect
 
     rows = [
-        Row(system.name, Target(cell.task, code), str(cell.stage1_seed), float(each["score"]), str(cell.stage2_seed))
+        Row(
+            system.name,
+            Target(cell.task, code),
+            str(cell.stage1_seed),
+            float(each["score"]),
+            str(cell.stage2_seed),
+            labelled=code in material.plan.labelled(cell),
+        )
         for system, cell in pair.cells
         if cell.evaluation in material.scores
         for code, each in material.scores[cell.evaluation]["languages"].items()
