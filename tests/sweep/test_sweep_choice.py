@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise, product
+from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xtremor.sweep.choice import choose, expected_best
+from xtremor.sweep.results import target_scores
 
 scores = st.lists(st.floats(0, 100), min_size=1, max_size=5)
 
@@ -45,3 +48,13 @@ def test_expected_best_grows_from_the_mean_and_stays_below_the_best(dev: list[fl
     assert found[0] == pytest.approx(fmean(dev), abs=1e-9)
     assert all(later >= earlier - 1e-9 for earlier, later in pairwise(found))
     assert found[-1] <= max(dev) + 1e-9
+
+
+def test_targets_are_what_a_run_had_no_labels_in(tmp_path: Path) -> None:
+    languages = {code: {"score": score, "items": 5} for code, score in (("en", 90), ("de", 80), ("sw", 50), ("yo", 30))}
+    told = {"languages": languages, "trained_on": ["de"]}
+    (tmp_path / "scores.json").write_text(json.dumps(told), encoding="utf-8")
+    found = target_scores(tmp_path)
+    assert found.mean == 40 and found.low_resource == 40
+    (tmp_path / "scores.json").write_text(json.dumps({"languages": languages}), encoding="utf-8")
+    assert target_scores(tmp_path).mean == pytest.approx(160 / 3)

@@ -25,7 +25,7 @@ RULE = (
 
 @dataclass(frozen=True)
 class TargetScores:
-    """One run in the target languages: macro means without English, None where there is no such language."""
+    """One run in the target languages: macro means without English and what it was trained on, None without any."""
 
     mean: float | None
     low_resource: float | None
@@ -39,8 +39,13 @@ def english_dev(folder: Path) -> dict[str, Any]:
 
 def target_scores(folder: Path) -> TargetScores:
     """The run's scores of target languages, from ``scores.json``."""
-    languages = read_json(RunFolder(folder).scores)["languages"]
-    scores = {code: float(cell["score"]) for code, cell in languages.items() if not is_english(code)}
+    found = read_json(RunFolder(folder).scores)
+    trained = found.get("trained_on") or ()
+    scores = {
+        code: float(cell["score"])
+        for code, cell in found["languages"].items()
+        if not is_english(code) and code not in trained
+    }
     places = describe(list(scores))
     low = [score for code, score in scores.items() if places[code].low_resource]
     return TargetScores(fmean(scores.values()) if scores else None, fmean(low) if low else None)
