@@ -35,8 +35,9 @@ quickstart: $(RUN) ## train and compare the methods on the starter data, write q
 quickstart-slots: $(RUN) ## the same for tagging: write quickstart-slots/report/index.html
 	@$(PY) -m xtremor quickstart --task slots $(if $(OUTPUT),--output '$(OUTPUT)') $(ARGS)
 
-test: $(DEV) ## run the tests
-	@$(PY) -m pytest $(ARGS)
+# A file's tests stay with one process, which makes what they share once.
+test: $(DEV) ## run the tests, several files side by side
+	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-slow: $(DEV) ## run the tests that take minutes
 	@$(PY) -m pytest -m slow $(ARGS)
