@@ -188,7 +188,7 @@ def test_what_is_written_says_what_it_is_of(found: tuple[dict[str, Any], Path]) 
         (["--rounds", "0"], "--rounds must be at least 1"),
         (["--shape", "xlm-r-huge"], "xlm-r-large"),
         (["--shape", "xlm-r-base", "--data", "x"], "leave one of the two out"),
-        (["--precision", "fp8"], "fp32 or bf16"),
+        (["--precision", "fp8"], "--precision must be one of fp32, bf16"),
     ],
 )
 def test_refusals(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
