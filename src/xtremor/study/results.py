@@ -68,12 +68,13 @@ def results(folder: StudyFolder, checkpoints: Sequence[str] | None = None) -> pl
         system = cell.system if wanted == [usual] else f"{cell.system} ({shown(cell.checkpoint)})"
         record = read_json(run / "run.json")
         counts, dev = record.get("counts", {}), record.get("english_dev") or {}
+        labelled = plan.labelled(cell)
         for language, found in scores["languages"].items():
             rows.append(
                 (system, cell.task, language, cell.stage1_seed, cell.stage2_seed, found["score"], cell.arm,
                  cell.encoder, cell.intermediate, cell.split, scores["metric"], found["items"], dev.get("score"),
                  counts.get("passes_relative_to_plain"), counts.get("updates"), cell.evaluation, cell.checkpoint,
-                 language in plan.labelled(cell))
+                 language in labelled)
             )  # fmt: skip
     if not rows:
         raise UserError(f"{folder.path} has no finished evaluation yet; `xtremor study run` makes them")

@@ -212,7 +212,8 @@ def _load(study: Material, planned: Sequence[Planned], items: str) -> tuple[Load
     seeds = [len({run.cell.stage1_seed for run in study.of(name)}) for name in systems]
     enough = bool(seeds) and min(seeds) >= FEW
     if items == "yes" or (items == "auto" and enough and many <= AUTO_ITEMS):
-        found = of_sources([_source(study, run) for run in study.runs])
+        labelled = {task: labelled_in(study.plan, task) for task in study.tasks}
+        found = of_sources([_source(study, run, labelled[run.cell.task]) for run in study.runs])
         return found, ()
     said = f"Predictions were not read ({many:,} items): `--items yes` adds the bootstrap over seeds and items."
     return Loaded(score_table(study), {}), (said,) if enough and items == "auto" else ()
@@ -248,9 +249,9 @@ def _seeds(run: Run) -> tuple[str, str]:
     return str(run.cell.stage1_seed), str(run.cell.stage2_seed)
 
 
-def _source(study: Material, run: Run) -> Source:
+def _source(study: Material, run: Run, labelled: tuple[str, ...]) -> Source:
     place, metric = study.store.stages / run.cell.evaluation, str(run.scored["metric"])
-    own = source_of(run.cell, place, metric, run.scores, labelled_in(study.plan, run.cell.task))
+    own = source_of(run.cell, place, metric, run.scores, labelled)
     return replace(own, key=RunKey(run.system, *_seeds(run)))
 
 

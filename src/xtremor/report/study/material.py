@@ -195,9 +195,10 @@ def gather(folder: StudyFolder) -> Material:
                 store.verify(key, whole=False)
                 scored[key] = _scores(store.stages / key / "scores.json")
             progress.advance()
+    left_out = {task: labelled_in(plan, task) for task in dict.fromkeys(cell.task for cell in plan.cells)}
     runs, beside = (
         tuple(
-            _run(cell, plan, scored[cell.evaluation], labelled_in(plan, cell.task))
+            _run(cell, plan, scored[cell.evaluation], left_out[cell.task])
             for cell in cells
             if cell.evaluation in scored
         )

@@ -57,11 +57,12 @@ def read_scores(folder: StudyFolder, plan: Plan, known: Sequence[System]) -> Sco
     owner = {cell.evaluation: system.name for system in known for cell in system.cells}
     rows = []
     for cell, place, scores in finished_scores(store.open(), all_cells(plan)):
+        trained = plan.labelled(cell)
         for code, told in scores["languages"].items():
             test, nested = Target(cell.task, code), str(cell.stage2_seed)
             seed, name = str(cell.stage1_seed), owner[cell.evaluation]
-            labelled = code in plan.labelled(cell)
-            rows.append(Row(name, test, seed, float(told["score"]), nested, str(place / "scores.json"), labelled))
+            where, labelled = str(place / "scores.json"), code in trained
+            rows.append(Row(name, test, seed, float(told["score"]), nested, where, labelled))
     return ScoreTable.of(rows, percent=True) if rows else None
 
 
