@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from types import TracebackType
@@ -99,3 +100,9 @@ class Progress:
 
     def _suffix(self) -> str:
         return f", {self.note}" if self.note else ""
+
+
+def share_in(line: str) -> float | None:
+    """Share of the work that a line of `Progress` in a log tells; None where it is no such line."""
+    found = re.search(r": (\d+)%, ", line)
+    return int(found[1]) / 100 if found else None

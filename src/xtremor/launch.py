@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xtremor.console import Progress, say
+from xtremor.console import Progress, say, share_in
 from xtremor.errors import UserError
 
 # A worker with the starter encoder peaks below this; fewer workers are started where memory is short.
@@ -174,12 +174,17 @@ def _log(job: Job, logs: Path) -> Path:
 
 def _failure(job: Job, logs: Path, code: int) -> UserError:
     path = _log(job, logs)
-    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
-    said = next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), None)
-    reason = said or (lines[-1] if lines else "it printed nothing")
+    reason = last_words(path) or "it printed nothing"
     if code < 0:
         reason = f"it was ended by signal {-code} (memory may have run out; try --workers 1)"
     return UserError(f"{job.name}: {reason} (log: {path}); the same command goes on with what is left")
+
+
+def last_words(log: Path) -> str:
+    """The reason of a failure, from the end of a log; empty where it holds none."""
+    lines = [line for line in _end(log, 20_000) if line.strip()]
+    said = next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), None)
+    return said or (lines[-1] if lines else "")
 
 
 def share_of_run(folder: Path, updates: int, training: float) -> Callable[[], float]:
@@ -193,20 +198,40 @@ def share_of_run(folder: Path, updates: int, training: float) -> Callable[[], fl
     return done
 
 
-def _last_update(log: Path) -> int:
+def share_said(log: Path, since: float) -> float:
+    """Share that the last line of progress in a log tells; 0 where none does, or where it was written before ``since``.
+
+    Args:
+        log: of a process of ours.
+        since: seconds since the epoch.
+    """
     try:
-        with open(log, "rb") as opened:
-            opened.seek(0, os.SEEK_END)
-            opened.seek(max(0, opened.tell() - 4096))
-            lines = opened.read().decode("utf-8", "replace").split("\n")
+        if log.stat().st_mtime < since:
+            return 0.0
     except OSError:
-        return 0
-    for line in reversed(lines):
+        return 0.0
+    told = (share_in(line) for line in reversed(_end(log)))
+    return next((share for share in told if share is not None), 0.0)
+
+
+def _last_update(log: Path) -> int:
+    for line in reversed(_end(log)):
         try:
             return int(json.loads(line)["update"])
         except (ValueError, KeyError, TypeError):
             continue
     return 0
+
+
+def _end(log: Path, size: int = 4096) -> list[str]:
+    """Lines of the last bytes of a file; none where there is no such file."""
+    try:
+        with open(log, "rb") as opened:
+            opened.seek(0, os.SEEK_END)
+            opened.seek(max(0, opened.tell() - size))
+            return opened.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return []
 
 
 def _free_gib() -> float:

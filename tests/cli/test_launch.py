@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from helpers.commands import wait_for
 
-from xtremor import launch
+from xtremor import console, launch
+from xtremor.console import Progress
 from xtremor.errors import UserError
-from xtremor.launch import Job, run_jobs, share_of_run, worker_count
+from xtremor.launch import Job, last_words, run_jobs, share_of_run, share_said, worker_count
 
 # Prints the ids of its workers; each waits for a run.json that is a pipe which nobody writes to.
 PARENT = """
@@ -197,3 +198,31 @@ def test_gpus_are_given_out_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert launch.gpus() == []
     run_jobs([job("alone")], 1, tmp_path, "working")
     assert seen[-1] is None
+
+
+def test_what_a_log_says_last(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert last_words(log) == ""
+    log.write_text("begun\nerror: it failed\nmore\n")
+    assert last_words(log) == "it failed"
+    log.write_text("begun\nKilled\n\n")
+    assert last_words(log) == "Killed"
+
+
+def test_the_share_that_a_log_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "LOG_EVERY_SECONDS", 0.0)
+    with Progress("scoring xnli in 15 languages", 200, live=False) as progress:
+        progress.advance(7)
+        progress.advance(93, "a note, 3% of something")
+        said = capsys.readouterr().err
+    log = tmp_path / "log"
+    assert share_said(log, 0.0) == 0.0
+    log.write_text("begun\n")
+    assert share_said(log, 0.0) == 0.0
+    log.write_text("begun\n" + said + "note: something else\n")
+    assert share_said(log, 0.0) == 0.5
+    os.utime(log, (1000, 1000))
+    assert share_said(log, 999.0) == 0.5
+    assert share_said(log, 1001.0) == 0.0, "of an attempt that was stopped"

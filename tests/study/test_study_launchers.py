@@ -17,7 +17,7 @@ from helpers.studies import finished, write_study
 from xtremor.errors import UserError
 from xtremor.study.files import StudyFolder
 from xtremor.study.launchers import check_launcher, local, make_launcher, slurm
-from xtremor.study.launchers.base import Launcher, Unit, last_words
+from xtremor.study.launchers.base import Launcher, Unit
 from xtremor.study.launchers.local import Local
 from xtremor.study.launchers.options import options_of
 from xtremor.study.results import results
@@ -81,15 +81,6 @@ def test_every_worker_is_given_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(launcher.slots):
         launcher.start(unit(), [])
     assert seen == ["0", "1"]
-
-
-def test_what_a_log_says_last(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    assert last_words(log) == ""
-    log.write_text("begun\nerror: it failed\nmore\n")
-    assert last_words(log) == "it failed"
-    log.write_text("begun\nKilled\n\n")
-    assert last_words(log) == "Killed"
 
 
 def test_what_is_no_launcher_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,9 +16,13 @@ import pytest
 from helpers.commands import call, finish, wait_for
 from helpers.studies import Inline, drive, finished, write_study
 
+from xtremor.study.driver import Driver, units_of
 from xtremor.study.files import StudyFolder
 from xtremor.study.locks import running
+from xtremor.study.planning import make_plan
+from xtremor.study.reading import read_study
 from xtremor.study.results import results
+from xtremor.study.store import Store
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 Captured = pytest.CaptureFixture[str]
@@ -338,3 +342,17 @@ def test_claims_and_threats_of_real_runs(
     assert not {"edited", "environment", "versions", "missing", "early"} & {kind for kind, _ in named}
     assert call(["study", "claims", str(folder)]) == 0 and call(["review", str(folder)]) == 0
     assert "13 verdicts" in capsys.readouterr().out
+
+
+def test_a_scoring_under_way_counts_by_what_its_log_says(study_file: Path, tmp_path: Path, inline: Inline) -> None:
+    plan = make_plan(read_study(study_file))
+    folder = StudyFolder(tmp_path / "s")
+    driver = Driver(plan, folder, Store(tmp_path / "store").open(make=True), inline)
+    unit = next(unit for unit in units_of(plan) if len(unit.keys) == 2)
+    log = driver.log(unit.keys[1])
+    log.write_text("scoring panx in 2 languages: 50%, 3s left\n", encoding="utf-8")
+    assert driver._share(unit) == 0.0, "nobody is at it"
+    driver.running[unit] = log.stat().st_mtime - 1.0
+    assert driver._share(unit) == 0.5 * plan.stages[unit.keys[1]].size.work / unit.work > 0.0
+    driver.running[unit] = log.stat().st_mtime + 1.0
+    assert driver._share(unit) == 0.0, "an attempt before this one said it"

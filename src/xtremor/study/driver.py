@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import dataclass, field
@@ -10,9 +11,9 @@ from typing import Any
 
 from xtremor.console import Progress, say, warn
 from xtremor.errors import Incomplete
-from xtremor.launch import share_of_run
+from xtremor.launch import last_words, share_of_run, share_said
 from xtremor.study.files import StudyFolder
-from xtremor.study.launchers.base import Ended, Launcher, Unit, last_words
+from xtremor.study.launchers.base import Ended, Launcher, Unit
 from xtremor.study.plan import Plan
 from xtremor.study.stage import EVALUATION, INTERMEDIATE, TARGET
 from xtremor.study.store import Store
@@ -50,6 +51,7 @@ class Driver:
         launcher: starts the workers.
         retries: further attempts at a unit that failed.
         checkpoint_seconds: time between checkpoints of a training.
+        running, later: when (`time.time`) units were started, and are asked for again.
     """
 
     plan: Plan
@@ -118,7 +120,7 @@ class Driver:
         return found
 
     def _start_ready(self, waiting: list[Unit]) -> None:
-        now = time.monotonic()
+        now = time.time()
         for unit in self._ready(waiting) if len(self.running) < self.launcher.slots else []:
             if len(self.running) >= self.launcher.slots:
                 return
@@ -149,7 +151,7 @@ class Driver:
                 drop_if_done(self.plan, self.store, self.children, parent)
             return
         if ended.code == BUSY:
-            self.later[unit] = time.monotonic() + BUSY_SECONDS
+            self.later[unit] = time.time() + BUSY_SECONDS
             return
         reason = self._reason(ended)
         self.attempts[unit] = self.attempts.get(unit, 0) + 1
@@ -181,11 +183,14 @@ class Driver:
         """Share of a unit's work that is done."""
         done = 0.0
         for key in unit.keys:
-            size, area = self.plan.stages[key].size, self.store.work / key
+            stage, area = self.plan.stages[key], self.store.work / key
             if self.store.has(key):
-                done += size.work + START
+                done += stage.size.work + START
+            elif stage.kind == EVALUATION:
+                # It has no folder before it has scores. After a stop it begins anew: what it said before is past.
+                done += stage.size.work * share_said(self.log(key), self.running.get(unit, math.inf))
             elif area.is_dir():
-                done += START + size.work * min(1.0, share_of_run(area, size.updates, 1.0)())
+                done += START + stage.size.work * min(1.0, share_of_run(area, stage.size.updates, 1.0)())
         return done / unit.work
 
     def _note(self, units: int, waiting: list[Unit]) -> str:

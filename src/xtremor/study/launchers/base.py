@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 
@@ -68,17 +67,3 @@ class Launcher(Protocol):
     def stop(self) -> None:
         """End everything that is under way; workers keep what they have."""
         ...
-
-
-def last_words(log: Path) -> str:
-    """The reason of a failure, from the end of a log; empty where it holds none."""
-    try:
-        with open(log, "rb") as opened:
-            opened.seek(0, 2)
-            opened.seek(max(0, opened.tell() - 20_000))
-            text = opened.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    lines = [line for line in text.split("\n") if line.strip()]
-    said = next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), None)
-    return said or (lines[-1] if lines else "")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from xtremor.errors import UserError
-from xtremor.study.launchers.base import LOST, Ended, Unit, last_words
+from xtremor.launch import last_words
+from xtremor.study.launchers.base import LOST, Ended, Unit
 from xtremor.study.launchers.options import call, options_of
 
 # Our names of what submitit names alike for all clusters.
