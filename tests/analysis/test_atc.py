@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
+from xtremor.analysis import atc
 from xtremor.analysis.atc import (
     ESTIMATORS,
+    Expectation,
     Items,
-    estimates,
-    expected,
+    Learnt,
+    Thresholds,
     fit_temperature,
     items_of,
     share_above,
     thresholds,
 )
+from xtremor.stats.bootstrap import Interval
 
 
-def ones(*sizes: int) -> tuple[np.ndarray, ...]:
-    return tuple(np.ones((1, size)) for size in sizes)
+def estimates(dev: Items, target: Items) -> dict[str, np.ndarray]:
+    """Of the items themselves."""
+    learnt = Learnt.of(dev, np.ones((1, len(dev.confidence))))
+    return atc.estimates(learnt, target, np.ones((1, len(target.confidence))))
+
+
+def expected(dev: Items, target: Items, replicates: int, level: float = 0.95) -> dict[str, Interval]:
+    return Expectation(dev, replicates, level=level).of(target)
 
 
 def items(scores: list[float], right: list[int] | None = None) -> Items:
@@ -34,6 +45,11 @@ def calibrated(count: int, draw: np.random.Generator, power: float = 1.0, each_c
     return items_of(logits, np.where(right, 0, 1), [f"c{n // each_cluster}" for n in range(count)])
 
 
+def elsewhere(items: Items) -> Items:
+    """The same without a cluster of another's."""
+    return Items(items.confidence, items.entropy, items.right, [f"other {each}" for each in items.clusters])
+
+
 def test_by_hand() -> None:
     """Two of five are wrong: the threshold lies between the second and the third score from below."""
     dev = items([0.9, 0.5, 0.8, 0.6, 0.7], [1, 0, 1, 1, 0])
@@ -41,10 +57,8 @@ def test_by_hand() -> None:
     assert found.at[0] == pytest.approx(0.65) and found.below[0] == 0
     target = items([0.4, 0.6, 0.66, 0.99])
     assert share_above(target.confidence, np.ones((1, 4)), found)[0] == 0.5
-    assert estimates(dev, target, ones(5, 4))["atc-confidence"][0] == pytest.approx(50)
-    assert estimates(dev, target, ones(5, 4))["average-confidence"][0] == pytest.approx(
-        100 * (0.4 + 0.6 + 0.66 + 0.99) / 4
-    )
+    assert estimates(dev, target)["atc-confidence"][0] == pytest.approx(50)
+    assert estimates(dev, target)["average-confidence"][0] == pytest.approx(100 * (0.4 + 0.6 + 0.66 + 0.99) / 4)
 
 
 def test_english_dev_itself_gets_its_own_accuracy() -> None:
@@ -65,16 +79,14 @@ def test_english_dev_itself_gets_its_own_accuracy() -> None:
         assert shares[0] == pytest.approx(shares[1])
 
 
-def _first(found):
-    from xtremor.analysis.atc import Thresholds
-
+def _first(found: Thresholds) -> Thresholds:
     return Thresholds(found.at[:1], found.below[:1])
 
 
 def test_all_right_and_all_wrong() -> None:
     dev, target = items([0.5, 0.7], [1, 1]), items([0.4, 0.5, 0.6])
-    assert estimates(dev, target, ones(2, 3))["atc-confidence"][0] == pytest.approx(200 / 3)
-    assert estimates(items([0.5, 0.7], [0, 0]), target, ones(2, 3))["atc-entropy"][0] == 0
+    assert estimates(dev, target)["atc-confidence"][0] == pytest.approx(200 / 3)
+    assert estimates(items([0.5, 0.7], [0, 0]), target)["atc-entropy"][0] == 0
 
 
 def test_a_calibrated_model_under_equal_scores_is_exact_but_for_sampling() -> None:
@@ -91,7 +103,7 @@ def test_less_sure_and_less_right() -> None:
     draw = np.random.default_rng(2)
     dev, target = calibrated(20_000, draw, 2.0), calibrated(20_000, draw, 0.5)
     assert dev.accuracy - target.accuracy > 14
-    whole = estimates(dev, target, ones(20_000, 20_000))
+    whole = estimates(dev, target)
     assert whole["average-confidence"][0] == pytest.approx(target.accuracy, abs=1)
     assert whole["confidence-difference"][0] == pytest.approx(target.accuracy, abs=1)
 
@@ -101,7 +113,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     draw = np.random.default_rng(3)
     hits = dict.fromkeys(("atc-confidence", "average-confidence"), 0)
     for _ in range(120):
-        dev, target = calibrated(300, draw, each_cluster=3), calibrated(300, draw, each_cluster=3)
+        dev, target = calibrated(300, draw, each_cluster=3), elsewhere(calibrated(300, draw, each_cluster=3))
         # What is estimated is the accuracy that such items have, 75%.
         found = expected(dev, target, 200, level=0.8)
         for name in hits:
@@ -133,11 +145,42 @@ def test_shared_clusters_are_drawn_together() -> None:
     draw = np.random.default_rng(5)
     dev = calibrated(200, draw)
     found = expected(dev, dev, 300)["confidence-difference"]
-    accuracy = 200 * [0]
-    assert found.estimate == pytest.approx(dev.accuracy) and len(accuracy) == 200
-    apart = Items(dev.confidence, dev.entropy, dev.right, [f"other {each}" for each in dev.clusters])
-    wider = expected(dev, apart, 300)["confidence-difference"]
+    assert found.estimate == pytest.approx(dev.accuracy)
+    wider = expected(dev, elsewhere(dev), 300)["confidence-difference"]
     assert found.high - found.low < wider.high - wider.low
+
+
+def test_english_dev_is_drawn_once_for_all_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And neither the other languages nor how much is held at a time change a figure."""
+    draw = np.random.default_rng(7)
+    dev, targets = calibrated(60, draw, each_cluster=2), [elsewhere(calibrated(n, draw)) for n in (1, 40, 90)]
+    alone = [expected(dev, each, 200) for each in targets]
+    drawn: list[int] = []
+    learn = Learnt.of.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[Learnt], items: Items, weights: np.ndarray) -> Learnt:
+        drawn.append(len(weights))
+        found: Learnt = learn(cls, items, weights)
+        return found
+
+    monkeypatch.setattr(Learnt, "of", classmethod(counted))
+    monkeypatch.setattr(atc, "BLOCK", 1000)
+    together = Expectation(dev, 200)
+    for target, own in zip(targets, alone, strict=True):
+        found = together.of(target)
+        assert all(astuple(found[name]) == pytest.approx(astuple(own[name])) for name in ESTIMATORS)
+    assert sum(drawn) == 201 and len(drawn) > 10
+
+
+def test_what_english_dev_says_varies_with_it() -> None:
+    """A replicate of its own for every replicate of the language: both spreads are in the interval."""
+    draw = np.random.default_rng(8)
+    many = elsewhere(calibrated(20_000, draw))
+    width = {
+        size: (lambda each: each.high - each.low)(expected(calibrated(size, draw), many, 300)["atc-confidence"])
+        for size in (100, 10_000)
+    }
+    assert width[100] > 5 * width[10_000]
 
 
 def test_temperature() -> None:
@@ -162,7 +205,7 @@ def test_choices_that_are_not_there() -> None:
 def test_what_cannot_be_estimated() -> None:
     good = items([0.5, 0.6], [1, 0])
     with pytest.raises(ValueError, match="need labels"):
-        expected(items([0.5]), good)
+        Expectation(items([0.5])).of(good)
     with pytest.raises(ValueError, match="as many scores"):
         Items(np.ones(2), np.ones(2), None, ["a"])
     with pytest.raises(ValueError, match="not finite"):

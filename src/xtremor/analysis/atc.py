@@ -148,28 +148,60 @@ def share_above(scores: np.ndarray, weights: np.ndarray, found: Thresholds) -> n
     return 1 - np.asarray((below + found.below * there) / sums[:, -1])
 
 
-def estimates(dev: Items, target: Items, weights: tuple[np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
-    """Estimator -> (R,) accuracies in percent; ``weights`` (R, N) and (R, M) are of the items of both."""
-    assert dev.right is not None
-    own, other = weights
-    found = {}
-    for name, score in zip(ATC, ("confidence", "entropy"), strict=True):
-        found[name] = share_above(getattr(target, score), other, thresholds(getattr(dev, score), dev.right, own))
-    mean = other @ target.confidence / other.sum(1)
+@dataclass(frozen=True)
+class Learnt:
+    """What R replicates of English dev say.
+
+    Attributes:
+        thresholds: name in `ATC` -> R thresholds.
+        surplus: (R,) accuracy minus mean confidence, as shares.
+    """
+
+    thresholds: dict[str, Thresholds]
+    surplus: np.ndarray
+
+    @classmethod
+    def of(cls, dev: Items, weights: np.ndarray) -> Learnt:
+        """From labelled items; ``weights`` (R, N) are of them."""
+        assert dev.right is not None
+        found = {name: thresholds(scores, dev.right, weights) for name, scores in _scores(dev).items()}
+        return cls(found, weights @ (dev.right - dev.confidence) / weights.sum(1))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Learnt]) -> Learnt:
+        """Replicates of several one after another."""
+        found = {
+            name: Thresholds(*(np.concatenate([getattr(each.thresholds[name], what) for each in parts])
+                               for what in ("at", "below")))
+            for name in ATC
+        }  # fmt: skip
+        return cls(found, np.concatenate([each.surplus for each in parts]))
+
+    def part(self, start: int, count: int) -> Learnt:
+        """Some of the replicates."""
+        some = slice(start, start + count)
+        found = {name: Thresholds(each.at[some], each.below[some]) for name, each in self.thresholds.items()}
+        return Learnt(found, self.surplus[some])
+
+
+def _scores(items: Items) -> dict[str, np.ndarray]:
+    return dict(zip(ATC, (items.confidence, items.entropy), strict=True))
+
+
+def estimates(learnt: Learnt, target: Items, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Estimator -> (R,) accuracies in percent; ``weights`` (R, M) are of the target's items."""
+    found = {name: share_above(scores, weights, learnt.thresholds[name]) for name, scores in _scores(target).items()}
+    mean = weights @ target.confidence / weights.sum(1)
     found["average-confidence"] = mean
-    before = own @ dev.confidence / own.sum(1)
-    found["confidence-difference"] = np.clip(own @ dev.right / own.sum(1) + mean - before, 0, 1)
+    found["confidence-difference"] = np.clip(learnt.surplus + mean, 0, 1)
     return {name: 100 * values for name, values in found.items()}
 
 
-def expected(
-    dev: Items, target: Items, replicates: int = REPLICATES, seed: int = 0, level: float = LEVEL
-) -> dict[str, Interval]:
-    """Every estimator's accuracy of ``target`` in percent, with its interval.
+class Expectation:
+    """The accuracy that English dev lets expect of other items, with intervals.
 
     Args:
         dev: items with labels.
-        target: items; labels are not looked at.
         replicates: R.
         seed: of the draws.
         level: of the intervals.
@@ -177,33 +209,52 @@ def expected(
     Raises:
         ValueError: ``dev`` has no labels.
     """
-    if dev.right is None:
-        raise ValueError("the items that a threshold is chosen on need labels")
-    ones = np.ones((1, len(dev.confidence))), np.ones((1, len(target.confidence)))
-    whole = estimates(dev, target, ones)
-    drawn = [estimates(dev, target, weights) for weights in _weights(dev.clusters, target.clusters, replicates, seed)]
-    return {
-        name: Distribution(float(whole[name][0]), np.concatenate([each[name] for each in drawn])).interval(level)
-        for name in ESTIMATORS
-    }
+
+    def __init__(self, dev: Items, replicates: int = REPLICATES, seed: int = 0, level: float = LEVEL) -> None:
+        if dev.right is None:
+            raise ValueError("the items that a threshold is chosen on need labels")
+        self.dev, self.replicates, self.seed, self.level = dev, replicates, seed, level
+        self._whole = Learnt.of(dev, np.ones((1, len(dev.confidence))))
+        self._drawn: Learnt | None = None
+
+    def of(self, target: Items) -> dict[str, Interval]:
+        """Every estimator's accuracy of ``target`` in percent, with its interval; its labels are not looked at."""
+        whole = estimates(self._whole, target, np.ones((1, len(target.confidence))))
+        together = not set(self.dev.clusters).isdisjoint(target.clusters)
+        parts = list(self._together(target) if together else self._apart(target))
+        return {
+            name: Distribution(float(whole[name][0]), np.concatenate([each[name] for each in parts])).interval(
+                self.level
+            )
+            for name in ESTIMATORS
+        }
+
+    def _apart(self, target: Items) -> Iterator[dict[str, np.ndarray]]:
+        """Without a cluster in common: what English dev says is drawn once for all languages."""
+        if self._drawn is None:
+            own = _weights((self.dev,), self.replicates, generator_of(self.seed, "expected accuracy", ("dev",)))
+            self._drawn = Learnt.joined([Learnt.of(self.dev, weights) for (weights,) in own])
+        done = 0
+        for (weights,) in _weights((target,), self.replicates, generator_of(self.seed, "expected accuracy", ())):
+            yield estimates(self._drawn.part(done, len(weights)), target, weights)
+            done += len(weights)
+
+    def _together(self, target: Items) -> Iterator[dict[str, np.ndarray]]:
+        """Clusters of both are drawn together; a replicate without an item of one is left out."""
+        generator = generator_of(self.seed, "expected accuracy", ())
+        for own, other in _weights((self.dev, target), self.replicates, generator):
+            kept = (own.sum(1) > 0) & (other.sum(1) > 0)
+            yield estimates(Learnt.of(self.dev, own[kept]), target, other[kept])
 
 
 def _weights(
-    dev: Sequence[str], target: Sequence[str], replicates: int, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """How often each item of both is drawn, in blocks of replicates; a replicate without an item of one is left out."""
-    generator = generator_of(seed, "expected accuracy", ())
-    own, other = sorted(set(dev), key=order), sorted(set(target), key=order)
-    together = not set(own).isdisjoint(other)
-    union = sorted({*own, *other}, key=order) if together else []
-    first = {cluster: place for place, cluster in enumerate(union if together else own)}
-    second = {cluster: place for place, cluster in enumerate(union if together else other)}
-    one, two = np.array([first[each] for each in dev]), np.array([second[each] for each in target])
-    size = max(1, BLOCK // (len(dev) + len(target)))
+    several: Sequence[Items], replicates: int, generator: np.random.Generator
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """How often each item of each is drawn, from the clusters of all; blocks of replicates."""
+    union = sorted(set().union(*(each.clusters for each in several)), key=order)
+    first = {cluster: place for place, cluster in enumerate(union)}
+    places = [np.array([first[cluster] for cluster in each.clusters]) for each in several]
+    size = max(1, BLOCK // sum(map(len, places)))
     for start in range(0, replicates, size):
-        count = min(size, replicates - start)
-        mine = np.concatenate(list(draws(len(first), count, generator)))
-        theirs = mine if together else np.concatenate(list(draws(len(second), count, generator)))
-        weights = mine[:, one].astype(np.float64), theirs[:, two].astype(np.float64)
-        kept = (weights[0].sum(1) > 0) & (weights[1].sum(1) > 0)
-        yield weights[0][kept], weights[1][kept]
+        drawn = np.concatenate(list(draws(len(union), min(size, replicates - start), generator)))
+        yield tuple(drawn[:, place].astype(np.float64) for place in places)

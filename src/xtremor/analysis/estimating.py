@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xtremor.analysis.atc import ESTIMATORS, Items, expected, fit_temperature
+from xtremor.analysis.atc import ESTIMATORS, Expectation, fit_temperature
 from xtremor.analysis.confidence import QUANTITIES, Answers
 from xtremor.analysis.regression import check, from_others
 from xtremor.console import Progress
@@ -46,10 +46,11 @@ def estimate(
     assert dev.gold is not None
     temperature = fit_temperature(dev.logits, dev.gold) if settings.scale else 1.0
     own = dev.items(temperature)
+    expectation = Expectation(own, settings.replicates, settings.seed, settings.level)
     languages: dict[str, dict[str, Any]] = {}
     with Progress("estimating", len(others)) as progress:
         for code, each in others.items():
-            languages[code] = _language(own, each, temperature, settings)
+            languages[code] = _language(expectation, each, temperature)
             progress.advance(1, code)
     away = [code for code in others if not is_english(code) and code not in sources]
     truths = ["accuracy"] if card.metric == "accuracy" else ["accuracy", "score"]
@@ -75,10 +76,10 @@ def estimate(
     }
 
 
-def _language(own: Items, each: Answers, temperature: float, settings: ExpectSettings) -> dict[str, Any]:
+def _language(expectation: Expectation, each: Answers, temperature: float) -> dict[str, Any]:
     """Estimates from confidence, beside the truth where it is known."""
     items = each.items(temperature)
-    found = expected(own, items, settings.replicates, settings.seed, settings.level)
+    found = expectation.of(items)
     return {
         "items": len(each.logits),
         "rows": each.rows,
