@@ -53,6 +53,14 @@ def test_runs_on_a_task(
     )
     known = one.filter(pl.col("radius_translation").is_not_null())
     assert (known["covered"] == (known["radius_translation"] > known["displacement"])).all()
+    # Over the rows of both languages; neither is weighted.
+    whole = next(c for c in result["pooled"] if (c["subject"], c["layer"]) == ("run1", 1))
+    both = table.filter((pl.col("subject") == "run1") & (pl.col("layer") == 1))
+    assert (whole["language"], whole["rows"], whole["clusters"]) == ("all 2", 24, one["cluster"].n_unique())
+    assert whole["kept"] == pytest.approx(100 * both["kept"].mean()) and sum(whole["table"].values()) == 24
+    since = [c for c in result["pooled_changes"] if c["layer"] == 1]
+    now = next(c for c in result["pooled"] if (c["subject"], c["layer"]) == ("run2", 1))
+    assert [c["kept"]["estimate"] for c in since] == [pytest.approx(now["kept"] - whole["kept"])]
     # English answers are one model's, whatever the language.
     other = table.filter((pl.col("subject") == "run1") & (pl.col("language") == "de") & (pl.col("layer") == 1))
     assert other["answer_english"].equals(one["answer_english"])
@@ -91,7 +99,7 @@ def test_it_goes_on_where_it_was_stopped(
     assert call(command(tmp_path / "out", str(runs[0]), *task)) == 0
     assert asked == ["sw", "de", "de"]
     found = [json.loads((tmp_path / name / "align.json").read_text()) for name in ("whole", "out")]
-    for name in ("layers", "stability"):
+    for name in ("layers", "stability", "pooled"):
         assert found[0][name] == found[1][name]
 
 

@@ -261,7 +261,7 @@ def _result(
     with atomic_file(output / ROWS) as temporary:
         pl.concat(tables).write_parquet(temporary)
     answering = [subject for subject in measured if subject.name not in silent]
-    stability, changes = _joined(answering, data, output)
+    figures = _joined(answering, data, output)
     return {
         "format": FORMAT,
         "task": data.name,
@@ -271,8 +271,7 @@ def _result(
         "no_stability": silent,
         "settings": {**asdict(settings), "layers": settings.layers and list(settings.layers)},
         "layers": layers,
-        "stability": stability,
-        "changes": changes,
+        **figures,
         "notes": list(data.notes),
         "data": data.record,
         "command": machine.command_line(),
@@ -283,32 +282,40 @@ def _result(
     }
 
 
-def _joined(
-    answering: Sequence[Subject], data: Data, output: Path
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Figures of every run, language and layer, and what changed since the run that was named first."""
+def _joined(answering: Sequence[Subject], data: Data, output: Path) -> dict[str, list[dict[str, Any]]]:
+    """Figures of every run, language and layer, those over the rows of all languages, and what changed since the run
+    that was named first."""
     import polars as pl
 
-    cells: list[dict[str, Any]] = []
-    changes: list[dict[str, Any]] = []
+    found: dict[str, list[dict[str, Any]]] = {"stability": [], "changes": [], "pooled": [], "pooled_changes": []}
     first: dict[tuple[str, int], pl.DataFrame] = {}
     tables = []
+
+    def add(figures: str, changes: str, table: pl.DataFrame, where: dict[str, Any], **more: Any) -> None:
+        found[figures].append({**where, **coverage.figures(table, data.name), **more})
+        before = first.setdefault((where["language"], where["layer"]), table)
+        if before is not table and before["row"].equals(table["row"]):
+            change = coverage.difference(table, before, data.name)
+            found[changes].append({**where, "since": answering[0].name, **change})
+
     for subject in answering:
+        own = []
         for rows in data.languages:
             path = _cell(output, subject, rows, "parquet", "stability")
             table = pl.read_parquet(path, glob=False)
             passes = json.loads(pl.read_parquet_metadata(path)["passes"])
-            tables.append(table.select(pl.lit(subject.name).alias("subject"), pl.all()))
+            own.append(table)
             for layer, part in table.group_by("layer", maintain_order=True):
                 number = int(layer[0])  # type: ignore[call-overload]
                 where = {"subject": subject.name, "language": rows.language, "layer": number}
-                cells.append({**where, **coverage.figures(part, data.name), "passes": passes[str(number)]})
-                before = first.setdefault((rows.language, number), part)
-                if before is not part and before["row"].equals(part["row"]):
-                    changes.append(
-                        {**where, "since": answering[0].name, **coverage.difference(part, before, data.name)}
-                    )
+                add("stability", "changes", part, where, passes=passes[str(number)])
+        tables += [table.select(pl.lit(subject.name).alias("subject"), pl.all()) for table in own]
+        if len(own) > 1:
+            for layer, part in pl.concat(own).group_by("layer", maintain_order=True):
+                where = {"subject": subject.name, "language": f"all {len(own)}", "layer": int(layer[0])}  # type: ignore[call-overload]
+                # English rows of own files differ from language to language, and so do units of length.
+                add("pooled", "pooled_changes", part, where, scale=None)
     if tables:
         with atomic_file(output / STABILITY) as temporary:
             pl.concat(tables).write_parquet(temporary)
-    return cells, changes
+    return found

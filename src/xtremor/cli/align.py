@@ -178,5 +178,5 @@ def _stability_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
             "phi": figure(cell["phi"], 2),
             "accuracy": figure(cell["accuracy"], 1),
         }
-        for cell in result["stability"]
+        for cell in [*result["stability"], *result["pooled"]]
     ]

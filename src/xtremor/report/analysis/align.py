@@ -116,7 +116,7 @@ def _stability(result: dict[str, Any]) -> Section:
             "English": figure(cell["english_accuracy"], 1),
             "Rows": cell["rows"],
         }
-        for cell in result["stability"]
+        for cell in [*result["pooled"], *result["stability"]]
     ]
     text = (
         "Lengths relative to the mean distance of unrelated English rows at the layer. Coverage: percent of rows whose "
@@ -172,19 +172,20 @@ def _agreement(result: dict[str, Any]) -> Section:
             "Phi": figure(cell["phi"], 2),
             "Phi, 95%": span(cell["phi_low"], cell["phi_high"], 2),
         }
-        for cell in result["stability"]
+        for cell in [*result["pooled"], *result["stability"]]
     ]
     text = (
         "Is the answer kept exactly where coverage says so? Row by row: coverage is right where a covered row keeps "
         "its answer in translation, or one that is not covered changes it. The constant guess says the more frequent "
-        "of kept and changed for every row. Intervals: 95%, clusters of rows that share text resampled."
+        "of kept and changed for every row. Intervals: 95%, clusters of rows that share text resampled. The rows "
+        "of all languages together also differ in their language, of which phi then tells too."
     )
     return Section("agreement", "The test, row by row", [text], None, "Rows, percent, phi", rows)
 
 
 def _changes(result: dict[str, Any]) -> Section:
     rows = []
-    for cell in result["changes"]:
+    for cell in [*result["pooled_changes"], *result["changes"]]:
         row = {"Language": cell["language"], "Run": cell["subject"], "Since": cell["since"], "Layer": cell["layer"]}
         for name, title in (("coverage", "Coverage"), ("kept", "Answer kept"), ("accuracy", "Accuracy")):
             found = cell.get(name)
