@@ -48,6 +48,11 @@ def straight(
     return run
 
 
+def manifest(path: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {"warnings": (), **told}
+
+
 def test_from_the_file_to_the_table(
     study_file: Path,
     tmp_path: Path,
@@ -63,7 +68,10 @@ def test_from_the_file_to_the_table(
     assert len(finished(folder)) == 16 and not list((folder / "store" / "locks").iterdir())
     assert not list((folder / "store" / "work").iterdir())
     assert not list(folder.glob("store/stages/*/model")), "nothing is left that reads a model"
-    capsys.readouterr()
+    said = capsys.readouterr().err
+    doubts = {each["name"]: each["warnings"] for each in map(manifest, folder.glob("store/stages/*/stage.json"))}
+    assert any(doubts.values()), "16 rows teach nothing"
+    assert all(f"warning: {name}: {each}\n" in said for name, own in doubts.items() for each in own or ())
     assert call(["results", str(folder), "--output", str(tmp_path / "all.csv")]) == 0
     table = pl.read_csv(tmp_path / "all.csv")
     assert table.columns[:6] == SCORES

@@ -147,6 +147,7 @@ class Driver:
         del self.running[unit]
         if self._done(unit):
             waiting.remove(unit)
+            self._tell_doubts(unit)
             for parent in unit.parents:
                 drop_if_done(self.plan, self.store, self.children, parent)
             return
@@ -161,6 +162,12 @@ class Driver:
         warn(f"{unit.name}: {reason}; the rest goes on")
         self.failed[unit] = reason
         self._write_failures()
+
+    def _tell_doubts(self, unit: Unit) -> None:
+        """Now and not in the report alone: a recipe by which runs do not learn is best stopped early."""
+        for key in unit.keys:
+            for sentence in self.store.manifest(key).get("warnings") or ():
+                warn(f"{self.plan.stages[key].name}: {sentence}")
 
     def _reason(self, ended: Ended) -> str:
         key = next((key for key in ended.unit.keys if missing(self.plan, self.store, self.children, key)), "")
