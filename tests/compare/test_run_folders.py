@@ -64,6 +64,17 @@ def test_the_bootstrap_of_a_comparison_is_that_of_its_cells(runs: Path) -> None:
     assert alone.contrasts[0].main.bootstrap is None
 
 
+def test_a_run_that_did_not_learn_is_named(runs: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "runs"
+    shutil.copytree(runs, copy)
+    assert load([copy]).notes == load([runs]).notes
+    record = copy / "pgd-1-seed3" / "run.json"
+    told = json.loads(record.read_text(encoding="utf-8"))
+    doubt = "the run did not learn: its training loss ended at 1.099, guessing gives 1.099; try another --learning-rate"
+    record.write_text(json.dumps({**told, "warnings": ["something else", doubt]}), encoding="utf-8")
+    assert [note for note in load([copy]).notes if note not in load([runs]).notes] == [f"pgd-1-seed3: {doubt}."]
+
+
 def test_order_of_folders_does_not_matter(runs: Path) -> None:
     folders = sorted(runs.iterdir())
     one, other = load(folders), load(folders[::-1])

@@ -138,6 +138,7 @@ def _from_folders(folders: Sequence[Path]) -> tuple[list[Source], list[str]]:
     from xtremor.report.collect import find_runs
     from xtremor.report.compare import arms_must_agree, differences_between_arms
     from xtremor.report.records import read_info, read_run
+    from xtremor.training.learning import unlearnt
 
     sources: list[Source] = []
     runs: list[Run] = []
@@ -154,6 +155,8 @@ def _from_folders(folders: Sequence[Path]) -> tuple[list[Source], list[str]]:
         own = [run for run in trained if run.task == task]
         arms_must_agree(own)
         notes += differences_between_arms(own)
+    said = {run.folder.name: unlearnt(run.info.get("warnings")) for run in trained}
+    notes += [f"{name}: {sentence}." for name, sentence in said.items() if sentence is not None]
     sources += [_of_run(run) for run in trained]
     return sources, list(dict.fromkeys(notes))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from xtremor.compare.folders import RunKey, Source
 from xtremor.errors import UserError
+from xtremor.wording import number_of
 
 if TYPE_CHECKING:
     from xtremor.study.plan import Cell
@@ -36,10 +37,11 @@ def sources_of(path: Path) -> tuple[list[Source], list[str]]:
         UserError: nothing is finished, or a stage was edited since it was stored.
     """
     from xtremor.study.files import StudyFolder
-    from xtremor.study.results import finished_scores
+    from xtremor.study.results import finished_scores, unlearnt_by_system
 
     folder = StudyFolder(path)
     plan = folder.read()
+    store = folder.store(plan).open()
     found = [
         source_of(
             cell,
@@ -48,9 +50,17 @@ def sources_of(path: Path) -> tuple[list[Source], list[str]]:
             {code: each["score"] for code, each in told["languages"].items()},
             plan.labelled(cell),
         )
-        for cell, place, told in finished_scores(folder.store(plan).open(), plan.cells)
+        for cell, place, told in finished_scores(store, plan.cells)
     ]
     if not found:
         raise UserError(f"{path} has no finished evaluation yet; `xtremor study run` makes them")
-    missing = len(plan.cells) - len(found)
-    return found, [f"{path}: {missing} of {len(plan.cells)} runs are not finished."] if missing else []
+    notes = []
+    if missing := len(plan.cells) - len(found):
+        notes.append(f"{path}: {missing} of {len(plan.cells)} runs are not finished.")
+    trained = {key for cell in plan.cells for key in (cell.stage1, cell.target)} & store.finished()
+    told = {key: store.manifest(key) for key in trained if key is not None}
+    for system, (warned, trainings) in unlearnt_by_system(plan, told).items():
+        if warned:
+            name, said = next(iter(warned.items()))
+            notes.append(f"{len(warned)} of {number_of(trainings, 'trainings')} of {system} warn; {name}: {said}.")
+    return found, notes

@@ -15,6 +15,7 @@ from xtremor.study.files import StudyFolder
 from xtremor.study.plan import Cell, Plan
 from xtremor.study.store import Store
 from xtremor.training.folder import read_json
+from xtremor.training.learning import unlearnt
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,6 +41,24 @@ def finished_scores(store: Store, cells: Iterable[Cell]) -> Iterator[tuple[Cell,
             store.verify(cell.evaluation, whole=False)
             place = store.stages / cell.evaluation
             yield cell, place, read_json(place / "scores.json")
+
+
+def unlearnt_by_system(plan: Plan, told: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[dict[str, str], int]]:
+    """System -> its trainings that say that they learnt little or nothing, by name, and how many it has.
+
+    Args:
+        plan: of the study.
+        told: key -> ``stage.json`` of what is finished.
+    """
+    found: dict[str, dict[str, str | None]] = {}
+    for cell in plan.cells:
+        for key in (cell.stage1, cell.target):
+            if key is not None and key in told:
+                found.setdefault(cell.system, {})[plan.stages[key].name] = unlearnt(told[key].get("warnings"))
+    return {
+        system: ({name: said for name, said in own.items() if said is not None}, len(own))
+        for system, own in found.items()
+    }
 
 
 def results(folder: StudyFolder, checkpoints: Sequence[str] | None = None) -> pl.DataFrame:

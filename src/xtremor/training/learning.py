@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -101,3 +102,8 @@ def doubts(
             f"{floor:.1f}; try more training or {advice}"
         )
     return found
+
+
+def unlearnt(warnings: Sequence[str] | None) -> str | None:
+    """The first of a record's warnings that is of `doubts`; None without one."""
+    return next((each for each in warnings or () if "learn" in each), None)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from xtremor.study.plan import Cell
+from xtremor.study.results import unlearnt_by_system
 from xtremor.study.review.material import Material
 from xtremor.study.review.threat import DECIDES, QUALIFIES, WEAKENS, Threat
 from xtremor.study.stage import VERSIONS
@@ -114,22 +115,12 @@ def early(material: Material) -> Iterator[Threat]:
 
 def hardly_learnt(material: Material) -> Iterator[Threat]:
     """Trainings whose record warns that little or nothing was learnt, by arm."""
-    trainings: dict[str, dict[str, str]] = {}
-    for cell in material.plan.cells:
-        for key in (cell.stage1, cell.target):
-            if key is not None and key in material.told:
-                trainings.setdefault(cell.system, {})[key] = material.plan.stages[key].name
-    for system, own in trainings.items():
-        warned = {
-            name: said
-            for key, name in own.items()
-            if (said := next((each for each in material.told[key].get("warnings") or () if "learn" in each), None))
-        }
+    for system, (warned, trainings) in unlearnt_by_system(material.plan, material.told).items():
         if warned:
             name, said = next(iter(warned.items()))
             yield Threat(
                 "learning", "Runs that hardly learnt", system,
-                f"{len(warned)} of {len(own)} trainings warn; {name}: {said}.",
+                f"{len(warned)} of {trainings} trainings warn; {name}: {said}.",
                 "Scores of such runs are those of chance; change the recipe in all arms alike and run anew.",
                 WEAKENS if system in material.primary else QUALIFIES,
             )  # fmt: skip
