@@ -136,6 +136,29 @@ def test_several_systems_are_corrected_by_holm() -> None:
     assert [each.adjusted for each in cells] == pytest.approx(plain.tolist())
 
 
+@pytest.mark.parametrize(("low", "other", "told"), [(0.4, -6.0, True), (-1.0, -6.0, True), (5.0, -1.0, False)])
+def test_a_gap_that_closes_because_the_others_lost_is_no_gain(low: float, other: float, told: bool) -> None:
+    noise = (0.0, 0.3, -0.2, 0.1)
+    rows = [
+        Row(system, Target("xnli", code), str(seed), 50 + each + (gain * (1 + each) if system == "pgd" else 0.0))
+        for seed, each in enumerate(noise)
+        for system in ("plain", "pgd")
+        for code, gain in (("sw", low), ("yo", low), ("de", other), ("fr", other))
+    ]
+    found = compare(ScoreTable.of(rows), CompareSettings(strata=("resource",)))
+    gap = next(each for each in found.contrasts[0].strata if each.group.kind == "gap")
+    assert gap.verdict == "better"
+    notes = [note for note in found.notes if "That is a loss" in note]
+    assert len(notes) == told
+    if told:
+        # The four seeds scale a gain by 1.05 on average.
+        grew, lost, own = 1.05 * (low - other), -1.05 * other, 1.05 * low
+        assert notes == [
+            f"pgd − plain: the gap low minus other (resource) of xnli grew by {grew:.2f} because other lost "
+            f"{lost:.2f}; low itself changed by {own:+.2f}. That is a loss, not a gain that spread."
+        ]
+
+
 def test_planned_strata_join_the_family_and_others_do_not() -> None:
     rows = scores({"plain": 0.0, "pgd": 0.5}, range(1, 7), draw=4)
     loose, planned = compare(table(rows)), compare(table(rows), CompareSettings(strata=("resource",)))

@@ -281,4 +281,24 @@ def _notes(contrasts: Sequence[Contrast], items: bool, redrawn: bool, settings: 
                 f"The permutation test cannot fall below p = {test.smallest:.3g} with so few runs "
                 f"({each.main.treatment} against {each.main.control})."
             )
+        notes += _gaps_from_above(each)
     return list(dict.fromkeys(notes))
+
+
+def _gaps_from_above(contrast: Contrast) -> list[str]:
+    """A gap between strata that grew because the other one lost more than the first gained is said to have."""
+    known = {(each.group.task, each.group.scheme, each.group.value): each.effect for each in contrast.strata}
+    found = []
+    for each in contrast.strata:
+        if each.group.kind != "gap" or each.verdict != "better":
+            continue
+        where = each.group.task, each.group.scheme
+        low, other = each.group.value.split(" minus ")
+        gained, lost = known[*where, low], -known[*where, other]
+        if lost > max(gained, 0.0):
+            found.append(
+                f"{each.treatment} − {each.control}: the gap {each.group.value} ({each.group.scheme}) of "
+                f"{each.group.task} grew by {each.effect:.2f} because {other} lost {lost:.2f}; {low} itself changed by "
+                f"{gained:+.2f}. That is a loss, not a gain that spread."
+            )
+    return found
