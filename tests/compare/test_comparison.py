@@ -154,8 +154,8 @@ def test_a_gap_that_closes_because_the_others_lost_is_no_gain(low: float, other:
         # The four seeds scale a gain by 1.05 on average.
         grew, lost, own = 1.05 * (low - other), -1.05 * other, 1.05 * low
         assert notes == [
-            f"pgd − plain: the gap low minus other (resource) of xnli grew by {grew:.2f} because other lost "
-            f"{lost:.2f}; low itself changed by {own:+.2f}. That is a loss, not a gain that spread."
+            f"pgd − plain: the gap low minus other (resource) of xnli grew by {grew:.2f} because resource "
+            f"other lost {lost:.2f}; resource low changed by {own:+.2f}. That is a loss, not a gain that spread."
         ]
 
 

@@ -298,7 +298,7 @@ def _gaps_from_above(contrast: Contrast) -> list[str]:
         if lost > max(gained, 0.0):
             found.append(
                 f"{each.treatment} − {each.control}: the gap {each.group.value} ({each.group.scheme}) of "
-                f"{each.group.task} grew by {each.effect:.2f} because {other} lost {lost:.2f}; {low} itself changed by "
-                f"{gained:+.2f}. That is a loss, not a gain that spread."
+                f"{each.group.task} grew by {each.effect:.2f} because {each.group.scheme} {other} lost {lost:.2f}; "
+                f"{each.group.scheme} {low} changed by {gained:+.2f}. That is a loss, not a gain that spread."
             )
     return found
