@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from xtremor.errors import UserError
-from xtremor.languages import all_languages, is_english, lookup, low_resource, strata, table
+from xtremor.languages import all_languages, counted, is_english, lookup, low_resource, strata, table
 
 CLASSES = {
     1: "az gu jv ml my qu te",
@@ -168,3 +168,13 @@ def test_table() -> None:
 )
 def test_english_codes(code: str, english: bool) -> None:
     assert is_english(code) is english
+
+
+def test_languages_and_pairs_of_them_are_counted() -> None:
+    assert (
+        counted(["sw"]) == "1 language"
+        and counted({"sw": 1, "de": 2}) == "2 languages"
+        and counted([]) == "0 languages"
+    )
+    assert counted(["en+sw", "sw+en"]) == "2 pairs of languages" and counted(["en+sw"]) == "1 pair of languages"
+    assert counted(["en+sw", "sw"]) == "2 languages"

@@ -20,12 +20,13 @@ import csv
 import functools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
 from xtremor.errors import unknown
+from xtremor.wording import number_of
 
 UNKNOWN = "unknown"
 LOW_RESOURCE_CLASS = 2
@@ -186,6 +187,13 @@ def by_stratum(
 def is_english(code: str) -> bool:
     """Whether a language or locale code is English (``en``, ``en-GB``, ``en_US``, ``eng``), or a pair of such codes."""
     return all(each.replace("_", "-").split("-")[0].lower() in ("en", "eng") for each in code.split(PAIR))
+
+
+def counted(codes: Collection[str]) -> str:
+    """``1 language``, ``14 languages``, or ``210 pairs of languages`` where all are ordered pairs."""
+    if codes and all(PAIR in code for code in codes):
+        return number_of(len(codes), "pairs of languages") if len(codes) > 1 else "1 pair of languages"
+    return number_of(len(codes), "languages")
 
 
 def strata(code: str) -> dict[str, str]:

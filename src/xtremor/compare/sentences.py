@@ -8,6 +8,7 @@ from xtremor.compare.comparison import Comparison, Contrast
 from xtremor.compare.effects import Effect
 from xtremor.compare.groups import Group
 from xtremor.compare.table import ONE
+from xtremor.languages import counted
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -34,7 +35,8 @@ def p_text(p: float | None) -> str:
 def estimand(comparison: Comparison, group: Group) -> str:
     """What a figure is over: ``the mean over 46 languages of panx``."""
     count = group.languages
-    what = f"{count} language{'' if count == 1 else 's'}"
+    tests = zip(comparison.scores.tests, group.weights, strict=True)
+    what = counted([test.language for test, weight in tests if weight])
     of = f" of {group.task}" if group.task not in ("", ONE) else ""
     if group.kind == "language":
         return f"{group.value}{of}"

@@ -24,6 +24,7 @@ from xtremor.evaluation.selection import (
     selection,
 )
 from xtremor.evaluation.writing import summary, write_both, write_evaluation
+from xtremor.languages import counted
 from xtremor.scoring.parts import Parts, parts
 from xtremor.sources.base import Source
 from xtremor.tasks.base import TaskCard
@@ -78,7 +79,7 @@ def evaluate(
     kind = category(card.category)
     split, counts = count_examples(card, source, settings)
     with (
-        Progress(f"scoring {card.name} in {number_of(len(counts), 'languages')}", sum(counts.values())) as progress,
+        Progress(f"scoring {card.name} in {counted(counts)}", sum(counts.values())) as progress,
         keeping_tokens(),
         computing.reduced(settings.precision, device),
     ):

@@ -11,14 +11,13 @@ from xtremor.alignment.rows import parallel_text_seen
 from xtremor.console import say
 from xtremor.evaluation.rules import LAST
 from xtremor.evaluation.selection import EvaluationSettings, selection
-from xtremor.languages import is_english
+from xtremor.languages import counted, is_english
 from xtremor.scoring.parts import Parts, parts
 from xtremor.sources.base import Source
 from xtremor.sources.own import OwnSource, strata_or_unknown
 from xtremor.tasks.base import TaskCard
 from xtremor.training.folder import RunFolder, write_json
 from xtremor.training.sources import recorded_sources
-from xtremor.wording import number_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -136,7 +135,7 @@ def question_ids(card: TaskCard, source: Source, split: str, counts: Mapping[str
 def summary(scores: dict[str, Any]) -> str:
     """One line: the averages of a score file."""
     rule = scores.get("checkpoint") or {}
-    parts = [f"{scores['average']:.2f} on average over {number_of(len(scores['languages']), 'languages')}"]
+    parts = [f"{scores['average']:.2f} on average over {counted(scores['languages'])}"]
     if scores.get("average_without_english") is not None:
         left_out = ", ".join(["English", *scores.get("trained_on", ())])
         parts.append(f"{scores['average_without_english']:.2f} without {left_out}")

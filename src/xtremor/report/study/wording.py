@@ -11,7 +11,7 @@ from statistics import stdev
 
 from xtremor.compare.comparison import Comparison, Contrast
 from xtremor.compare.sentences import number, p_text, signed
-from xtremor.languages import is_english
+from xtremor.languages import counted, is_english
 from xtremor.report.study.findings import Findings, Planned, by_seed
 from xtremor.report.study.marks import span
 from xtremor.report.study.material import Material, listed, named
@@ -74,7 +74,7 @@ def compared(study: Material) -> str:
             for code in dict.fromkeys(c for run in study.of(None, task) for c in run.scores)
             if not is_english(code)
         ]
-        tasks.append(f"{task} ({_count(len(away), 'language')} besides English)" if away else f"{task} (English)")
+        tasks.append(f"{task} ({counted(away)} besides English)" if away else f"{task} (English)")
     seeds = design["seeds"]
     runs = _count(len(seeds["stage1"]), "seed")
     nested = f" with {len(seeds['stage2'])} runs nested in each" if len(seeds["stage2"]) > 1 else ""
