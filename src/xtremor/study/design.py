@@ -233,11 +233,12 @@ class Study:
         from xtremor.tracking.names import check_names
 
         check_names(self.trackers, "trackers")
-        from xtremor.languages import strata
+        from xtremor.languages import PAIR, strata
 
+        known = (*strata("en"), *strata(f"en{PAIR}en"))
         for name in self.strata:
-            if name not in strata("en"):
-                raise UserError(f"strata: {unknown('stratum', name, strata('en'))}")
+            if name not in known:
+                raise UserError(f"strata: {unknown('stratum', name, known)}")
 
     def _check_checkpoints(self) -> None:
         if not self.checkpoints:
