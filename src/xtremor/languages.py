@@ -223,6 +223,11 @@ def strata(code: str) -> dict[str, str]:
     }
 
 
+def schemes() -> tuple[str, ...]:
+    """Names of all strata: those of languages, then those of ordered pairs."""
+    return (*strata("en"), *strata(f"en{PAIR}en"))
+
+
 def low_resource(code: str) -> bool:
     """Whether a language is low-resource in the usual reading of Joshi et al. 2020: class 2 or below.
 

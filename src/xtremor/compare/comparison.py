@@ -290,10 +290,10 @@ def _gaps_from_above(contrast: Contrast) -> list[str]:
     known = {(each.group.task, each.group.scheme, each.group.value): each.effect for each in contrast.strata}
     found = []
     for each in contrast.strata:
-        if each.group.kind != "gap" or each.verdict != "better":
+        pair = groups.gap_of(each.group.scheme)
+        if each.group.kind != "gap" or each.verdict != "better" or pair is None:
             continue
-        where = each.group.task, each.group.scheme
-        low, other = each.group.value.split(" minus ")
+        where, (low, other) = (each.group.task, each.group.scheme), pair
         gained, lost = known[*where, low], -known[*where, other]
         if lost > max(gained, 0.0):
             found.append(

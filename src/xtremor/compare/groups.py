@@ -9,7 +9,7 @@ import numpy as np
 
 from xtremor.compare.balance import Balanced
 from xtremor.errors import UserError, unknown
-from xtremor.languages import PAIR, UNKNOWN, lookup
+from xtremor.languages import UNKNOWN, lookup, schemes
 from xtremor.sources.own.language_files import strata_or_unknown
 
 RESOURCE = "resource"
@@ -86,7 +86,7 @@ def strata(scores: Balanced, chosen: Sequence[str] | None = None) -> list[Group]
     Raises:
         UserError: an unknown scheme, or one that does not divide the languages of any task.
     """
-    known = (RESOURCE, *strata_or_unknown("en"), *strata_or_unknown(f"en{PAIR}en"))
+    known = (RESOURCE, *schemes())
     for name in chosen or ():
         if name not in known:
             raise unknown("scheme of strata", name, known)
@@ -109,9 +109,14 @@ def strata(scores: Balanced, chosen: Sequence[str] | None = None) -> list[Group]
     return found
 
 
+def gap_of(scheme: str) -> tuple[str, str] | None:
+    """The two strata of a scheme, which may carry several names, whose difference is a contrast; None without such."""
+    return GAPS.get(scheme.split(",")[0])
+
+
 def _groups(scores: Balanced, task: str, scheme: str, values: dict[str, list[int]]) -> list[Group]:
     found = [Group("stratum", task, scheme, value, scores.weights(own)) for value, own in values.items()]
-    pair = GAPS.get(scheme.split(",")[0])
+    pair = gap_of(scheme)
     if pair and all(name in values for name in pair):
         gap = scores.weights(values[pair[0]]) - scores.weights(values[pair[1]])
         found.append(Group("gap", task, scheme, f"{pair[0]} minus {pair[1]}", gap))

@@ -233,12 +233,11 @@ class Study:
         from xtremor.tracking.names import check_names
 
         check_names(self.trackers, "trackers")
-        from xtremor.languages import PAIR, strata
+        from xtremor.languages import schemes
 
-        known = (*strata("en"), *strata(f"en{PAIR}en"))
         for name in self.strata:
-            if name not in known:
-                raise UserError(f"strata: {unknown('stratum', name, known)}")
+            if name not in schemes():
+                raise UserError(f"strata: {unknown('stratum', name, schemes())}")
 
     def _check_checkpoints(self) -> None:
         if not self.checkpoints:
