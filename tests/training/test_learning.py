@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from xtremor.training.learning import doubts
+from xtremor.training.learning import doubts, unlearnt
 
 GUESS = math.log(3)
 
@@ -44,3 +44,11 @@ def test_few_dev_rows_are_no_proof() -> None:
 def test_a_radius_is_blamed_only_where_there_is_one() -> None:
     assert "--radius" not in doubts(GUESS, GUESS, dev(40.0))[0]
     assert all("a smaller --radius" in each for each in doubts(GUESS, GUESS, None, perturbs=True))
+
+
+def test_other_warnings_of_a_record_are_not_taken_for_doubts() -> None:
+    others = ["the discriminator gave the encoder nothing to learn from; try a larger --adversary-rate", "ties"]
+    for dev_score in (34.0, 40.0):
+        (sentence,) = doubts(0.8, GUESS, dev(dev_score))
+        assert unlearnt([*others, f"slots: {sentence}"]) == f"slots: {sentence}"
+    assert unlearnt(others) is None and unlearnt(None) is None

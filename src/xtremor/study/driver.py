@@ -147,7 +147,7 @@ class Driver:
         del self.running[unit]
         if self._done(unit):
             waiting.remove(unit)
-            self._tell_doubts(unit)
+            self._tell_warnings(unit)
             for parent in unit.parents:
                 drop_if_done(self.plan, self.store, self.children, parent)
             return
@@ -163,7 +163,7 @@ class Driver:
         self.failed[unit] = reason
         self._write_failures()
 
-    def _tell_doubts(self, unit: Unit) -> None:
+    def _tell_warnings(self, unit: Unit) -> None:
         """Now and not in the report alone: a recipe by which runs do not learn is best stopped early."""
         for key in unit.keys:
             for sentence in self.store.manifest(key).get("warnings") or ():

@@ -18,6 +18,8 @@ DEV_ROWS = 1000
 NOT_LEARNING = 0.97
 # Share of the way from a constant answer to 100 percent: in a sweep, runs below it were lost in every language.
 HARDLY_LEARNING = 0.15
+# How the sentences of `doubts` begin; `unlearnt` knows them by it among other warnings of a record.
+NOT_LEARNT, HARDLY_LEARNT = "the run did not learn", "the run hardly learned"
 
 
 def english_dev(settings: TrainSettings, prepared: Prepared, source: Source, model: nn.Module) -> dict[str, Any] | None:
@@ -83,7 +85,7 @@ def doubts(
     found, advice = [], f"{'a smaller --radius or ' if perturbs else ''}another --learning-rate"
     if loss > NOT_LEARNING * guess:
         found.append(
-            f"the run did not learn: its training loss ended at {loss:.3f}, guessing gives {guess:.3f}; try {advice}"
+            f"{NOT_LEARNT}: its training loss ended at {loss:.3f}, guessing gives {guess:.3f}; try {advice}"
         )
     if dev is None:
         return found
@@ -93,12 +95,12 @@ def doubts(
     # A floor of 0 has no error: where nothing is right, nothing was learnt.
     if score < floor + 2 * error or score == 0:
         found.append(
-            f"the run did not learn, as far as English dev can tell: {metric} {score:.1f} on {dev['items']:,} rows, "
+            f"{NOT_LEARNT}, as far as English dev can tell: {metric} {score:.1f} on {dev['items']:,} rows, "
             f"{constant} gives {floor:.1f}"
         )
     elif score < floor + HARDLY_LEARNING * (100 - floor):
         found.append(
-            f"the run hardly learned: English dev {metric} is {score:.1f}, {constant} gives "
+            f"{HARDLY_LEARNT}: English dev {metric} is {score:.1f}, {constant} gives "
             f"{floor:.1f}; try more training or {advice}"
         )
     return found
@@ -106,4 +108,4 @@ def doubts(
 
 def unlearnt(warnings: Sequence[str] | None) -> str | None:
     """The first of a record's warnings that is of `doubts`; None without one."""
-    return next((each for each in warnings or () if "learn" in each), None)
+    return next((each for each in warnings or () if NOT_LEARNT in each or HARDLY_LEARNT in each), None)

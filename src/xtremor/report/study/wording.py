@@ -17,6 +17,7 @@ from xtremor.report.study.marks import span
 from xtremor.report.study.material import Material, listed, named
 from xtremor.stats.planning import seeds_needed, smallest_effect
 from xtremor.study.power import run_sd
+from xtremor.wording import number_of
 
 # Seeds that the scatter of a single arm is projected to.
 AHEAD = (5, 10, 20)
@@ -76,7 +77,7 @@ def compared(study: Material) -> str:
         ]
         tasks.append(f"{task} ({counted(away)} besides English)" if away else f"{task} (English)")
     seeds = design["seeds"]
-    runs = _count(len(seeds["stage1"]), "seed")
+    runs = number_of(len(seeds["stage1"]), "seeds")
     nested = f" with {len(seeds['stage2'])} runs nested in each" if len(seeds["stage2"]) > 1 else ""
     what = f"compares {len(arms)} arms ({listed(arms)})" if len(arms) > 1 else f"has one arm, {arms[0]},"
     text = f"This study {what} of {encoders}{stage} on {listed(tasks)}, over {runs} an arm{nested}"
@@ -86,10 +87,6 @@ def compared(study: Material) -> str:
         f"{text}; {len(study.runs)} of its {len(study.plan.cells)} runs are finished, and what follows is of these "
         "alone."
     )
-
-
-def _count(number_: int, what: str) -> str:
-    return f"{number_} {what}{'' if number_ == 1 else 's'}"
 
 
 def _nothing(study: Material, findings: Findings) -> str:
