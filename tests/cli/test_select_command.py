@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from helpers.commands import call
 from helpers.features import write_features
+from helpers.invented import invent
 
 from xtremor.languages import all_languages
 
@@ -72,6 +73,37 @@ def test_the_transfer_of_a_set_leaves_its_sources_out(tmp_path: Path) -> None:
     (target,) = set(left) - set(choice["sources"])
     assert choice["transfer"]["value"] == left[target]
     assert choice["transfer"]["english"] == 50
+
+
+def test_scores_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """As a table of the means over its seeds, and over arms that share their sources, which are named."""
+    sources = {"one": ["de"], "two": ["de"], "both": ["de", "sw"], "sw": ["sw"]}
+    gains = {"one": 10.0, "two": 20.0, "both": 30.0, "sw": 0.0, "none": 5.0}
+    invent(tmp_path / "study", gains, seeds=(1, 2), codes=("en", "de", "sw", "yo"), sources=sources, noise=0.0)
+    given = ("--targets", "en,de,sw,yo", "--distances", "kinship", "--k", "2", "--scores")
+    ours = chosen(tmp_path, *given, str(tmp_path / "study"))
+    assert [note for note in ours["notes"] if "means over" in note] == ["de: means over one, two"]
+    dice = np.random.default_rng(3)
+    level = {"en": 90.0} | {code: 45 + 20 * dice.random() for code in ("de", "sw", "yo")}
+    shift = {"en": 5.0, "de": 15.0, "sw": 0.0, "de+sw": 30.0}
+    path = tmp_path / "table.csv"
+    path.write_text("source,target,score\n" + "".join(
+        f"{source},{target},{value + (0 if target == 'en' else shift[source])}\n"
+        for source in shift for target, value in level.items() if target not in source.split("+")
+    ))  # fmt: skip
+    table = chosen(tmp_path, *given, str(path))
+    (choice,), (same,) = ours["choices"], table["choices"]
+    assert choice["transfer"]["value"] == pytest.approx(same["transfer"]["value"])
+    for check, expected in zip(ours["scores"]["check"], table["scores"]["check"], strict=True):
+        assert check == pytest.approx(expected)
+    assert ours["scores"]["several"]["de+sw"] == pytest.approx(table["scores"]["several"]["de+sw"])
+
+
+def test_a_study_without_a_finished_evaluation_has_no_scores(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    invent(tmp_path / "study", {"none": 1.0}, seeds=(1,), missing=[("none", 1)])
+    given = ["--targets", "de,sw", "--k", "1", "--scores", str(tmp_path / "study"), "--output", str(tmp_path / "out")]
+    assert call(["select", *given]) == 2
+    assert "no finished evaluation" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_sources_without_enough_rows_in_the_data_are_named(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def select(
     scores: Annotated[
         str | None,
         Parameter(
-            help="Real scores, between commas: tables with source, target and score (.csv, .tsv), or evaluated runs."
+            help="Real scores, between commas: tables with source, target and score (.csv, .tsv), evaluated runs or "
+            "studies."
         ),
     ] = None,
     seed: Annotated[int, Parameter(help="Of draws and permutations.")] = 0,

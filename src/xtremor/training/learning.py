@@ -84,9 +84,7 @@ def doubts(
     """
     found, advice = [], f"{'a smaller --radius or ' if perturbs else ''}another --learning-rate"
     if loss > NOT_LEARNING * guess:
-        found.append(
-            f"{NOT_LEARNT}: its training loss ended at {loss:.3f}, guessing gives {guess:.3f}; try {advice}"
-        )
+        found.append(f"{NOT_LEARNT}: its training loss ended at {loss:.3f}, guessing gives {guess:.3f}; try {advice}")
     if dev is None:
         return found
     metric, score = dev.get("metric", "accuracy"), dev["score"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ COLUMNS = ("source", "target", "score")
 PERMUTATIONS = 1000
 # With fewer sources the labels of sources cannot be permuted.
 FEW_SOURCES = 4
+# Pairs beyond the free sums of sources and targets; with fewer a correlation of what they leave says nothing.
+FEW_LEFT = 3
 
 
 @dataclass(frozen=True)
@@ -49,30 +51,37 @@ class Scores:
 
 
 def read_scores(given: Sequence[Path]) -> Scores:
-    """Scores from tables with the columns source, target and score (.csv or .tsv), or from evaluated runs.
+    """Scores from tables with the columns source, target and score (.csv or .tsv), evaluated runs and studies.
 
-    Equal pairs (several seeds) are averaged. ``de+fr`` as a source stands for a model trained on both.
+    Equal pairs (several seeds) are averaged. ``de+fr`` as a source stands for a model trained on both. Runs that differ
+    in more than their seed (method, encoder) and share their sources are averaged too, and named.
 
     Raises:
         UserError: a file or folder that holds no scores, a line that cannot be read, a language without facts.
     """
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    tasks = set()
+    runs: list[_Run] = []
     for path in given:
         if path.is_dir():
-            source, task, scores = _run(path)
-            tasks.add(task)
-            rows: Iterable[tuple[str, str, float]] = ((source, target, score) for target, score in scores.items())
-        else:
-            rows = _table(path)
-        for source, target, score in rows:
+            runs += _study(path) if (path / "plan.json").is_file() else [_run(path)]
+            continue
+        for source, target, score in _table(path):
             found[source][target].append(score)
+    tasks = sorted({run.task for run in runs})
     if len(tasks) > 1:
-        raise UserError(f"--scores: the runs are of different tasks ({', '.join(sorted(tasks))}); name those of one")
-    return _scores({source: {to: float(np.mean(each)) for to, each in row.items()} for source, row in found.items()})
+        raise UserError(f"--scores: the runs are of different tasks ({', '.join(tasks)}); name those of one")
+    systems: dict[str, list[str]] = {}
+    for run in runs:
+        systems.setdefault(run.source, []).append(run.system)
+        for target, score in run.scores.items():
+            found[run.source][target].append(score)
+    means = {source: {to: float(np.mean(each)) for to, each in row.items()} for source, row in found.items()}
+    mixed = {source: list(dict.fromkeys(names)) for source, names in systems.items()}
+    notes = [f"{source}: means over {', '.join(names)}" for source, names in mixed.items() if len(names) > 1]
+    return _scores(means, notes)
 
 
-def _scores(found: dict[str, dict[str, float]]) -> Scores:
+def _scores(found: dict[str, dict[str, float]], notes: Sequence[str]) -> Scores:
     several = {source: row for source, row in found.items() if PAIR in source}
     single = {source: row for source, row in found.items() if PAIR not in source}
     targets = tuple(dict.fromkeys(target for row in single.values() for target in row))
@@ -82,18 +91,53 @@ def _scores(found: dict[str, dict[str, float]]) -> Scores:
             if source != target:
                 values[at, targets.index(target)] = score
     own = [source for source, row in single.items() if source in row]
-    notes = (f"scores of {', '.join(own)} on itself are no transfer and are left out",) if own else ()
-    return Scores(tuple(single), targets, values, several, notes)
+    if own:
+        notes = [*notes, f"scores of {', '.join(own)} on itself are no transfer and are left out"]
+    return Scores(tuple(single), targets, values, several, tuple(notes))
 
 
-def _run(folder: Path) -> tuple[str, str, dict[str, float]]:
+@dataclass(frozen=True)
+class _Run:
+    """Scores of one run in the languages that it has no labels of; ``system``: what is the same over its seeds."""
+
+    source: str
+    task: str
+    system: str
+    scores: dict[str, float]
+
+
+def _run(folder: Path) -> _Run:
     record = RunFolder(folder).read_record()
     if not RunFolder(folder).scores.is_file():
         raise UserError(f"{folder} has no scores; evaluate the run first (xtremor evaluate {folder})")
-    scores = read_json(RunFolder(folder).scores)
-    sources = recorded_sources(record)
-    values = {code: float(cell["score"]) for code, cell in scores["languages"].items() if code not in sources}
-    return PAIR.join(sorted(sources)), str(record["task"]), values
+    return _scored(
+        str(record["task"]), str(record["arm"]), recorded_sources(record), read_json(RunFolder(folder).scores)
+    )
+
+
+def _study(folder: Path) -> list[_Run]:
+    from xtremor.study.files import StudyFolder
+    from xtremor.study.results import finished_scores
+
+    study = StudyFolder(folder)
+    plan = study.read()
+    found = []
+    for cell, _, scores in finished_scores(study.store(plan).open(), plan.cells):
+        sources = plan.stages[cell.target].config["settings"].get("sources") or ("en",)
+        found.append(_scored(cell.task, cell.system, sources, scores, plan.labelled(cell)))
+    if not found:
+        raise UserError(f"{folder} has no finished evaluation yet; `xtremor study run` makes them")
+    return found
+
+
+def _scored(
+    task: str, system: str, sources: Sequence[str], scores: Mapping[str, Any], labelled: Sequence[str] = ()
+) -> _Run:
+    """``labelled``: languages that an earlier stage saw labels of."""
+    values = {
+        code: float(cell["score"]) for code, cell in scores["languages"].items() if code not in (*sources, *labelled)
+    }
+    return _Run(PAIR.join(sorted(sources)), task, system, values)
 
 
 def _table(path: Path) -> list[tuple[str, str, float]]:
@@ -135,6 +179,11 @@ def correlation(distances: Distances, scores: Scores, seed: int = 0, count: int 
     Pairs share languages and are not independent, so whole languages are permuted: a permutation renames the languages
     of the distances. With fewer than four sources, targets alone are. p = (1 + as extreme) / (1 + permutations),
     two-sided. None where there are fewer than four pairs, or nothing varies.
+
+    ``spearman`` is over all pairs as they are, and targets that are hard for every source and far from all of them are
+    enough for it. ``within`` is the correlation of the same ranks with the means of sources and of targets taken out
+    (residuals of an additive fit), which is what choosing a source for a target takes; ``within_p`` from the same
+    permutations. None where no source can be compared with another.
     """
     rows, columns = scores.pairs()
     codes = list(dict.fromkeys((*scores.sources, *scores.targets)))
@@ -146,13 +195,18 @@ def correlation(distances: Distances, scores: Scores, seed: int = 0, count: int 
     one = np.array([place[scores.sources[row]] for row in rows], dtype=int)
     two = np.array([place[scores.targets[column]] for column in columns], dtype=int)
     ranks = _ranks(scores.values[rows, columns])
-    seen = _pearson(_ranks(matrix[one, two]), ranks) if len(rows) >= 4 else None
+    apart = _ranks(matrix[one, two])
+    seen = _pearson(apart, ranks) if len(rows) >= 4 else None
     if seen is None:
-        return {"pairs": len(rows), "spearman": None, "p": None, "permuted": None}
+        return dict.fromkeys(("spearman", "p", "within", "within_p", "permuted")) | {"pairs": len(rows)}
+    additive = _additive(rows, columns)
+    rest = ranks - additive @ (additive.T @ ranks)
+    apart -= additive @ (additive.T @ apart)
+    within = _pearson(apart, rest) if len(rows) - additive.shape[1] >= FEW_LEFT else None
     draw = np.random.default_rng(seed)
     joint = len(scores.sources) >= FEW_SOURCES
     others = np.array(sorted(set(two.tolist()) - (set() if joint else set(one.tolist()))), dtype=int)
-    extreme = 0
+    extreme = extreme_within = 0
     for _ in range(count):
         renamed = np.arange(len(codes))
         if joint:
@@ -160,10 +214,30 @@ def correlation(distances: Distances, scores: Scores, seed: int = 0, count: int 
         else:
             renamed[others] = draw.permutation(others)
         drawn = matrix[renamed[one], renamed[two]]
-        value = _pearson(drawn if complete else _ranks(drawn), ranks)
-        extreme += value is not None and abs(value) >= abs(seen) - 1e-12
-    permuted = "languages" if joint else "targets"
-    return {"pairs": len(rows), "spearman": seen, "p": (1 + extreme) / (1 + count), "permuted": permuted}
+        drawn = drawn if complete else _ranks(drawn)
+        extreme += _as_extreme(_pearson(drawn, ranks), seen)
+        if within is not None:
+            extreme_within += _as_extreme(_pearson(drawn - additive @ (additive.T @ drawn), rest), within)
+    return {
+        "pairs": len(rows),
+        "spearman": seen,
+        "p": (1 + extreme) / (1 + count),
+        "within": within,
+        "within_p": None if within is None else (1 + extreme_within) / (1 + count),
+        "permuted": "languages" if joint else "targets",
+    }
+
+
+def _as_extreme(value: float | None, seen: float) -> bool:
+    return value is not None and abs(value) >= abs(seen) - 1e-12
+
+
+def _additive(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """An orthonormal basis (pairs, rank) of what is a sum of a part of the source and a part of the target."""
+    parts = [part[:, None] == np.unique(part) for part in (rows, columns)]
+    basis, sizes, _ = np.linalg.svd(np.concatenate(parts, axis=1).astype(float), full_matrices=False)
+    found: np.ndarray = basis[:, sizes > 1e-9]
+    return found
 
 
 def _ranked(matrix: np.ndarray) -> np.ndarray:

@@ -81,6 +81,8 @@ def check_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
             "pairs": each["pairs"],
             "Spearman": figure(each["spearman"], 2),
             "Mantel p": figure(each["p"], 3),
+            "within": figure(each["within"], 2),
+            "within p": figure(each["within_p"], 3),
             "left-out MAE": figure(each["mae"], 2),
             "naive MAE": figure(each["naive_mae"], 2),
             "regret": figure(each["regret"], 2),
@@ -99,7 +101,9 @@ def check_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
 def _check(result: dict[str, Any]) -> Section:
     text = (
         "Spearman: rank correlation of distance and score over pairs of languages (below 0 where near languages "
-        "transfer better), with Mantel's permutation test. Left-out MAE: error in points when a target's scores are "
+        "transfer better), with Mantel's permutation test; targets that are hard for every source and far from all are "
+        "enough for it. Within: the same with the means of sources and targets taken out, which is what choosing a "
+        "source for a target takes. Left-out MAE: error in points when a target's scores are "
         "predicted from the distances and the other targets, beside the naive guess, their mean. Regret: points lost "
         "by the nearest source against the best one. Picked on the others: for each target, the distance that does "
         "best on all others."
