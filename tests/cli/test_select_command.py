@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,6 @@ import pytest
 from helpers.commands import call
 from helpers.features import write_features
 from helpers.invented import invent
-
-from xtremor.languages import all_languages
 
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 LANGUAGES = "en,de,sw,yo,eu"
@@ -154,16 +151,6 @@ def test_the_encoder_s_own_distance(tiny_encoder: Path, tiny_data: Path, tmp_pat
     )
     result = chosen(tmp_path, *given, "--k", "1", "--threads", "1")
     assert result["distances"][0]["replaced"] == ["fr"]
-
-
-def test_fifty_languages_and_a_thousand_draws_are_quick(tmp_path: Path) -> None:
-    """The bound is for two quiet cores; processor time, so that a busy machine does not matter."""
-    codes = [each.code for each in all_languages() if each.tasks][:50]
-    assert len(codes) == 50
-    scores = scores_file(tmp_path, codes)
-    started = time.process_time()
-    chosen(tmp_path, "--targets", ",".join(codes), "--distances", "kinship", "--k", "1,2,4,8", "--scores", str(scores))
-    assert time.process_time() - started < 10
 
 
 BAD = {

@@ -25,6 +25,8 @@ PERMUTATIONS = 1000
 FEW_SOURCES = 4
 # Pairs beyond the free sums of sources and targets; with fewer a correlation of what they leave says nothing.
 FEW_LEFT = 3
+# Permutations that are looked at together: bounds memory.
+BLOCK = 100
 
 
 @dataclass(frozen=True)
@@ -200,24 +202,27 @@ def correlation(distances: Distances, scores: Scores, seed: int = 0, count: int 
     if seen is None:
         return dict.fromkeys(("spearman", "p", "within", "within_p", "permuted")) | {"pairs": len(rows)}
     additive = _additive(rows, columns)
-    rest = ranks - additive @ (additive.T @ ranks)
-    apart -= additive @ (additive.T @ apart)
-    within = _pearson(apart, rest) if len(rows) - additive.shape[1] >= FEW_LEFT else None
+    rest, left = (each - additive @ (additive.T @ each) for each in (ranks, apart))
+    told = len(rows) - additive.shape[1] >= FEW_LEFT and all(
+        np.linalg.norm(part) > 1e-9 * np.linalg.norm(whole) for part, whole in ((rest, ranks), (left, apart))
+    )
+    within = _pearson(left, rest) if told else None
     draw = np.random.default_rng(seed)
     joint = len(scores.sources) >= FEW_SOURCES
-    others = np.array(sorted(set(two.tolist()) - (set() if joint else set(one.tolist()))), dtype=int)
+    moved = np.arange(len(codes)) if joint else np.setdiff1d(two, one)
     extreme = extreme_within = 0
-    for _ in range(count):
-        renamed = np.arange(len(codes))
-        if joint:
-            renamed = draw.permutation(len(codes))
-        else:
-            renamed[others] = draw.permutation(others)
-        drawn = matrix[renamed[one], renamed[two]]
+    for start in range(0, count, BLOCK):
+        renamed = np.tile(np.arange(len(codes)), (min(BLOCK, count - start), 1))
+        renamed[:, moved] = draw.permuted(renamed[:, moved], axis=1)
+        drawn = matrix[renamed[:, one], renamed[:, two]]
         drawn = drawn if complete else _ranks(drawn)
-        extreme += _as_extreme(_pearson(drawn, ranks), seen)
+        drawn = drawn - drawn.mean(axis=1, keepdims=True)
+        lengths = (drawn**2).sum(axis=1)
+        extreme += _as_extreme(drawn @ (ranks - ranks.mean()), lengths, ranks - ranks.mean(), seen)
         if within is not None:
-            extreme_within += _as_extreme(_pearson(drawn - additive @ (additive.T @ drawn), rest), within)
+            # What is left of the scores is orthogonal to all sums, so that of the distances only the length changes.
+            lengths -= ((drawn @ additive) ** 2).sum(axis=1)
+            extreme_within += _as_extreme(drawn @ rest, lengths, rest, within)
     return {
         "pairs": len(rows),
         "spearman": seen,
@@ -228,8 +233,10 @@ def correlation(distances: Distances, scores: Scores, seed: int = 0, count: int 
     }
 
 
-def _as_extreme(value: float | None, seen: float) -> bool:
-    return value is not None and abs(value) >= abs(seen) - 1e-12
+def _as_extreme(products: np.ndarray, squares: np.ndarray, other: np.ndarray, seen: float) -> int:
+    """How many correlations, products over root of squares, are as far from 0 as the one seen."""
+    scale = np.sqrt(np.maximum(squares, 0) * float((other**2).sum()))
+    return int(((scale > 1e-12) & (np.abs(products) >= (abs(seen) - 1e-12) * scale)).sum())
 
 
 def _additive(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -252,7 +259,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     from scipy.stats import rankdata
 
     # Rounding must not break ties.
-    found: np.ndarray = rankdata(np.round(values, 10))
+    found: np.ndarray = rankdata(np.round(values, 10), axis=-1)
     return found
 
 
