@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -38,16 +37,6 @@ def light(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_what_only_tells_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     done = light(*arguments)
     assert done.returncode == 0 and done.stdout.rstrip().endswith("heavy: []"), done.stdout + done.stderr
-
-
-def test_help_answers_at_once() -> None:
-    """Half a second is the aim; the best of three, since the machine may be busy."""
-    best = 9.0
-    for _ in range(3):
-        began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "xtremor", "--help"], capture_output=True, check=True)
-        best = min(best, time.monotonic() - began)
-    assert best < 1.0
 
 
 def test_help_lists_every_command(capsys: Captured) -> None:
