@@ -90,7 +90,7 @@ def test_a_source_is_in_no_zero_shot_average(tiny_encoder: Path, data: Path, tmp
     # And in none of the report, nor where real scores are read.
     assert call(["report", str(out), "--output", str(tmp_path / "report")]) == 0
     assert "trained on their labels: sw" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
-    from xtremor.analysis.selection.transfer import read_scores
+    from xtremor.analysis.selection.scores import read_scores
 
     found = read_scores([out])
     assert set(found.several) == {"en+sw"} and set(found.several["en+sw"]) == {"yo", "de"}

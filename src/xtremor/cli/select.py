@@ -74,9 +74,9 @@ def select(
 ) -> None:
     """Choose source languages by distance, and check the distances against real scores."""
     check_threads(threads)
+    from xtremor.analysis.selection.scores import read_scores
     from xtremor.analysis.selection.select import SelectSettings, check
     from xtremor.analysis.selection.select import select as choose
-    from xtremor.analysis.selection.transfer import read_scores
 
     wanted, candidates = _languages(targets, sources, task)
     settings = SelectSettings(_counts(k), rows, draws, seed)

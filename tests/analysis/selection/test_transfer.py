@@ -1,23 +1,14 @@
-"""What scores say of distances, and reading them."""
+"""What scores say of distances."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
 from xtremor.analysis.selection.distances import Distances
-from xtremor.analysis.selection.transfer import (
-    Scores,
-    chosen_by_others,
-    correlation,
-    left_out,
-    read_scores,
-    target_regrets,
-)
-from xtremor.errors import UserError
+from xtremor.analysis.selection.scores import Scores
+from xtremor.analysis.selection.transfer import chosen_by_others, correlation, left_out, target_regrets
 
 CODES = ("en", "de", "fr", "ru", "sw", "yo", "zh", "ja")
 
@@ -112,32 +103,3 @@ def test_picking_a_distance_by_the_other_targets() -> None:
     scores = scores_of(good)
     found = chosen_by_others([bad, good], scores)
     assert found is not None and found["regret"] == pytest.approx(0) and "made" in found["picked"]
-
-
-def test_tables_are_read_and_seeds_averaged(tmp_path: Path) -> None:
-    path = tmp_path / "scores.csv"
-    path.write_text("target,source,score,seed\nsw,en,40,1\nsw,en,42,2\nen,en,90,1\nsw,fr+de,50,1\n", encoding="utf-8")
-    found = read_scores([path])
-    assert found.sources == ("en",) and found.values.tolist()[0][0] == 41
-    assert np.isnan(found.values[0, 1]) and "on itself" in found.notes[0]
-    assert found.several == {"de+fr": {"sw": 50.0}}
-
-
-BAD = {
-    "columns": ("a,b\n1,2\n", "line 1: no column source, target, score"),
-    "number": ("source,target,score\nen,sw,high\n", "line 2: the score 'high' is no number"),
-    "short": ("source,target,score\nen,sw\n", "line 2 has 2 columns"),
-    "language": ("source,target,score\nen,xx,3\n", "unknown language 'xx'"),
-    "empty line": ("source,target,score\n\nen,sw,3\n", "line 2 is empty"),
-    "nothing": ("source,target,score\n", "holds no scores"),
-    "nan": ("source,target,score\nen,sw,nan\n", "is no number"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_tables_are_one_sentence(name: str, tmp_path: Path) -> None:
-    text, said = BAD[name]
-    path = tmp_path / "scores.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=said):
-        read_scores([path])

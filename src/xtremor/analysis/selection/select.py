@@ -11,7 +11,7 @@ import numpy as np
 from xtremor.analysis.selection import transfer
 from xtremor.analysis.selection.distances import Distances
 from xtremor.analysis.selection.medoids import cost, medoids
-from xtremor.analysis.selection.transfer import Scores
+from xtremor.analysis.selection.scores import Scores
 from xtremor.errors import UserError
 from xtremor.languages import PAIR, is_english
 
