@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 from xtremor.compare.sentences import number, signed
 from xtremor.errors import UserError
 from xtremor.report.study import accounts, claims, page
-from xtremor.report.study.charts import heat_values
+from xtremor.report.study.charts import COLUMN, fact_columns, heat_values
 from xtremor.report.study.cost import costs
 from xtremor.report.study.curves import curves, doses
 from xtremor.report.study.distance import correlation, facts, gains
@@ -139,6 +139,15 @@ def test_what_the_page_says(html: str, study: Material) -> None:
         "freelb, steps 2, radius 0.003", "train &lt;five&gt;", "undecided", "zhu2020freelb", "pan2017wikiann",
     ):  # fmt: skip
         assert words in html, words
+
+
+def test_what_is_known_of_languages_does_not_lie_over_their_figures() -> None:
+    facts = [{"column": "class", "text": "3"}, {"column": "wiki size", "text": "256 MB to 1 GB"},
+             {"column": "resource", "text": "extremely low"}]  # fmt: skip
+    columns = fact_columns(facts, 9)
+    assert len(columns) == len(set(columns)) and columns[:2] == ["class", "wiki size"]
+    room = COLUMN * (columns.index("resource") - columns.index("wiki size"))
+    assert 14 * 4.5 < room < 14 * 9 and columns[-1].isspace()
 
 
 def test_figures_behind_the_charts(study: Material) -> None:

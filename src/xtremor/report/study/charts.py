@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
@@ -17,6 +18,8 @@ from xtremor.sources.own.language_files import strata_or_unknown
 from xtremor.stats.intervals import t_interval
 
 CELL = 19
+# Pixels: what the names of rows take, and the least width of a column of figures.
+ROW_LABEL, COLUMN = 150, 32
 # Verdicts that say something.
 CLEAR = ("better", "worse", "equivalent")
 
@@ -183,43 +186,59 @@ def _heat(study: Material, task: str, control: str | None, at: int) -> Figure:
     def build(width: int, alone: bool) -> Drawing:
         import altair as alt
 
-        schemes = [name for name, _ in strata_of(study, codes[0], 1 if width <= NARROW else 3)] if codes else []
-        columns = [*(scheme.replace("_", " ") for scheme in schemes), *systems]
         narrow = width <= NARROW
-        x = alt.X("column:N", scale=alt.Scale(domain=columns), title=None,
-                  axis=alt.Axis(orient="top", labelAngle=-55, labelLimit=90, domain=False, ticks=False))  # fmt: skip
+        schemes = [name for name, _ in strata_of(study, codes[0], 1 if narrow else 3)] if codes else []
+        size = 9 if narrow or len(schemes) + len(systems) > 9 else 11
         names = {code: code if narrow else study.called(code) for code in codes}
+        facts = [
+            {"row": names[code], "column": name.replace("_", " "), "text": value}
+            for code in codes
+            for name, value in strata_of(study, code, len(schemes))
+        ]
+        columns = [*fact_columns(facts, size), *systems]
+        width = width if narrow else max(width, ROW_LABEL + COLUMN * len(columns))
+        scale = alt.Scale(domain=columns)
+        axis = alt.Axis(orient="top", labelAngle=-55, labelLimit=90 if narrow else 150, domain=False, ticks=False)
+        x = alt.X("column:N", scale=scale, title=None, axis=axis)
+        left = alt.X("column:N", scale=scale, title=None, axis=axis, bandPosition=0)
         y = alt.Y("row:N", scale=alt.Scale(domain=[names[code] for code in codes]), title=None,
                   axis=alt.Axis(labelLimit=150, domain=False, ticks=False))  # fmt: skip
         seeds = {system: len(by_seed(study, system, task)) for system in systems}
-        scale = alt.Scale(domain=[shown(each) for each in places], range=[colour("heat", each) for each in places])
-        key = alt.Legend(orient="bottom", title=what, symbolType="square", columns=5 if narrow else 9, symbolSize=160)
-        fill = alt.Color("level:N", scale=scale, legend=key)
+        levels = alt.Scale(domain=[shown(each) for each in places], range=[colour("heat", each) for each in places])
+        key = alt.Legend(orient="bottom", title=what, symbolType="square", columns=5, symbolSize=160)
+        fill = alt.Color("level:N", scale=levels, legend=key)
         cells = [
             {"row": names[code], "column": system, "level": shown(level(value)), "text": _short(value, relative),
              "tip": f"{study.places[code].name}, {system}: {signed(value) if relative else number(value)} {what}; "
                     f"{seeds[system]} seeds"}
             for (code, system), value in values.items()
         ]  # fmt: skip
-        facts = [
-            {"row": names[code], "column": name.replace("_", " "), "text": value}
-            for code in codes
-            for name, value in strata_of(study, code, len(schemes))
-        ]
-        size = 9 if narrow or len(columns) > 9 else 11
         rect = (
             alt.Chart(alt.NamedData("cells"))
             .mark_rect(stroke="var(--paper)")
             .encode(x=x, y=y, color=fill, description="tip:N")
         )
         figures = alt.Chart(alt.NamedData("cells")).mark_text(fontSize=size, color="var(--text)", aria=False)
-        strata = alt.Chart(alt.NamedData("facts")).mark_text(fontSize=size, color="var(--faint)", limit=70, aria=False)
-        layers = [rect, figures.encode(x=x, y=y, text="text:N"), strata.encode(x=x, y=y, text="text:N")]
+        strata = alt.Chart(alt.NamedData("facts")).mark_text(
+            fontSize=size, color="var(--faint)", align="left", dx=2, aria=False
+        )
+        layers = [rect, figures.encode(x=x, y=y, text="text:N"), strata.encode(x=left, y=y, text="text:N")]
         chart = sized(alt.layer(*layers), width, len(codes) * CELL + 150, alone, f"{task}: {what}")
         return Drawing(chart, {"cells": cells, "facts": facts})
 
     text = f"Heat map of {len(codes)} languages of {task} by arm: {what}; rows are grouped by {strata_title(study)}"
     return Figure(f"languages-{at}", f"{task}: {what}", text, build)
+
+
+def fact_columns(facts: Sequence[Mapping[str, str]], size: int) -> list[str]:
+    """Columns of what is known of languages, each followed by nameless ones that its longest text reaches over."""
+    found: list[str] = []
+    for name in dict.fromkeys(fact["column"] for fact in facts):
+        longest = max(len(fact["text"]) for fact in facts if fact["column"] == name)
+        found.append(name)
+        for _ in range(math.ceil((0.56 * size * longest + 4) / COLUMN) - 1):
+            found.append(" " * (1 + sum(not each.strip() for each in found)))
+    return found
 
 
 def strata_title(study: Material) -> str:
