@@ -12,6 +12,8 @@ from helpers.commands import call
 from helpers.features import write_features
 from helpers.invented import invent
 
+from xtremor.study.reading import read_study
+
 pytestmark = pytest.mark.usefixtures("own_cache", "one_thread")
 LANGUAGES = "en,de,sw,yo,eu"
 
@@ -94,6 +96,24 @@ def test_scores_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture) -> Non
     for check, expected in zip(ours["scores"]["check"], table["scores"]["check"], strict=True):
         assert check == pytest.approx(expected)
     assert ours["scores"]["several"]["de+sw"] == pytest.approx(table["scores"]["several"]["de+sw"])
+
+
+def test_a_study_file_of_what_was_chosen(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = tmp_path / "trial.toml"
+    given = ("--task", "xnli", "--sources", "en,de,sw,hi", "--distances", "kinship", "--k", "2", "--study", str(path))
+    (choice,) = chosen(tmp_path, *given)["choices"]
+    study = read_study(path)
+    assert [arm.name for arm in study.arms] == ["English", "kinship 2", "random 2 draw 1", "random 2 draw 2"]
+    assert dict(study.arms[1].stage2.stated)["sources"] == ",".join(sorted(choice["sources"]))
+    # Refused before anything is chosen, and left as it was.
+    before = path.read_text()
+    capsys.readouterr()
+    assert call(["select", *given, "--output", str(tmp_path / "again")]) == 2
+    assert "exists already" in capsys.readouterr().err and path.read_text() == before
+    assert not (tmp_path / "again").exists()
+    other = ["--targets", "sw,de", "--k", "1", "--distances", "kinship", "--study", str(tmp_path / "x.toml")]
+    assert call(["select", *other, "--output", str(tmp_path / "again")]) == 2
+    assert "name it with --task" in capsys.readouterr().err
 
 
 def test_a_study_without_a_finished_evaluation_has_no_scores(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

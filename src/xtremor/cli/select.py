@@ -68,6 +68,10 @@ def select(
             "studies."
         ),
     ] = None,
+    study: Annotated[
+        Path | None,
+        Parameter(help="Write a study file here that trains the chosen sets, random ones and English alone (--task)."),
+    ] = None,
     seed: Annotated[int, Parameter(help="Of draws and permutations.")] = 0,
     threads: Annotated[int | None, Parameter(help="Threads on the CPU (default: all cores).")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative=(), help="Print the result as JSON.")] = False,
@@ -84,6 +88,7 @@ def select(
     if not 0 <= min_coverage <= 1:
         raise UserError(f"--min-coverage is a share, from 0 to 1, not {min_coverage}")
     _check_output(output)
+    _check_study(study, task)
     started = time.monotonic()
     real = None if scores is None else read_scores([Path(each.strip()) for each in scores.split(",") if each.strip()])
     codes = list(dict.fromkeys((*candidates, *wanted, *((*real.sources, *real.targets) if real else ()))))
@@ -95,6 +100,11 @@ def select(
     if task is not None and data is not None:
         result["notes"] += _short_of_rows(result["choices"], task, data)
     _write(result, output, task, time.monotonic() - started, json_)
+    if study is not None and task is not None:
+        from xtremor.analysis.selection.trial import study_text
+
+        scored = None if targets is None else wanted
+        _write_study(study, study_text(result, task, encoder, None if data is None else str(data), scored))
 
 
 def _short_of_rows(choices: Sequence[dict[str, Any]], task: str, data: Path) -> list[str]:
@@ -139,6 +149,23 @@ def _write(result: dict[str, Any], output: Path, task: str | None, seconds: floa
     else:
         _print(result)
     say(f"written: {', '.join(str(path) for path in written)}")
+
+
+def _check_study(study: Path | None, task: str | None) -> None:
+    if study is None:
+        return
+    if task is None:
+        raise UserError("--study trains and scores a task; name it with --task")
+    if study.exists():
+        raise UserError(f"--study {study} exists already; name a file that does not")
+
+
+def _write_study(path: Path, text: str) -> None:
+    from xtremor.paths import atomic_file
+
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    say(f"study: {path}; next: xtremor study plan {path}")
 
 
 def _print(result: dict[str, Any]) -> None:
