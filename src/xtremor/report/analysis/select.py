@@ -140,7 +140,7 @@ def _choices(result: dict[str, Any]) -> Drawing:
     for k in dict.fromkeys(point["k"] for point in data):
         base = alt.Chart(alt.NamedData("choices")).transform_filter(alt.datum.k == k)
         y = alt.Y("distance:N", sort=names, title=None)
-        colour = alt.Color("kind:N", scale=scale, title=None)
+        colour = alt.Color("kind:N", scale=scale, title=None, legend=alt.Legend(orient="top"))
         x = alt.X("value:Q", title="mean distance to the nearest source", scale=alt.Scale(zero=True))
         rule = base.mark_rule(strokeWidth=3, opacity=0.35).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=colour)
         tips = [alt.Tooltip(f"{each}:N") for each in ("distance", "kind", "value")]
