@@ -9,7 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
+
+from xtremor.scoring.predictions import answers_table, write_predictions
+from xtremor.tasks.base import TextExample
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -43,3 +47,21 @@ def test_the_command_line(tiny_encoder: Path, tmp_path: Path) -> None:
     record = json.loads((tmp_path / "runs" / "freelb" / "run.json").read_text(encoding="utf-8"))
     assert record["method"]["steps"] == 3 and record["training"]["rows"] == 32
     assert (tmp_path / "runs" / "report" / "index.html").is_file()
+
+
+def test_balanced_answers(tmp_path: Path) -> None:
+    """Right but for one class that is said too often: balanced on English it is right everywhere."""
+    labels = ["no", "yes"]
+    examples, gold, given = [], [], []
+    for language in ("en", "sw", "sw+en"):
+        for row in range(20):
+            label = labels[row % 2]
+            examples.append(TextExample("made", f"test-{language}", row, str(row), language, ("x",), label))
+            gold.append(label)
+            given.append("yes")
+    table = answers_table(examples, gold, given).with_columns(
+        pl.Series("logits", [[float(label == "no"), float(label == "yes") + 3] for label in gold], pl.List(pl.Float32))
+    )
+    write_predictions(tmp_path / "predictions.parquet", table, {"labels": labels, "arm": "plain", "seed": 1})
+    said = run(sys.executable, EXAMPLES / "balanced_answers.py", tmp_path).splitlines()
+    assert said[1].split("\t") == ["plain, seed 1", "no 0 yes 100", *["50.0"] * 3, *["100.0"] * 3]
