@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.commands import call
 from helpers.compared import scores, write_csv, write_runs
+from helpers.invented import invent
 
 Captured = pytest.CaptureFixture[str]
 
@@ -59,6 +60,21 @@ def test_runs_and_halves(place: Path, capsys: Captured) -> None:
     found = json.loads(capsys.readouterr().out)
     assert {rate["compared"] for rate in found["rates"]} == {"halves of 2", "single runs"}
     assert found["variances"]["seeds"] == 5
+
+
+def test_a_study_is_compared_as_it_plans(tmp_path: Path, capsys: Captured) -> None:
+    planned = [("b", "none"), ("b", "a", "secondary"), ("late", "none")]
+    gains = {"none": 0.0, "a": 1.0, "b": 2.0, "late": 3.0}
+    folder = invent(tmp_path / "study", gains, missing=[("late", seed) for seed in range(1, 6)], contrasts=planned).path
+    assert call(["compare", str(folder), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    pairs = [(each["treatment"], each["control"]) for each in found["contrasts"]]
+    assert pairs == [("b", "none"), ("b", "a")] and any("what the study plans" in note for note in found["notes"])
+    # A baseline that is named stands.
+    assert call(["compare", str(folder), "--baseline", "none", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["treatment"], each["control"]) for each in found["contrasts"]] == [("a", "none"), ("b", "none")]
+    assert not any("what the study plans" in note for note in found["notes"])
 
 
 OPTIONS = [

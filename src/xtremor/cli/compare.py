@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,10 +16,18 @@ from xtremor.errors import UserError
 if TYPE_CHECKING:
     from xtremor.compare.folders import Loaded
 
+AS_PLANNED = (
+    "Compared is what the study plans; its report (`xtremor study report`) corrects primary and secondary contrasts "
+    "apart."
+)
+
 
 def compare(
     *paths: Annotated[Path, Parameter(help="A table of scores; or runs, folders of them, studies, prediction files.")],
-    baseline: Annotated[str | None, Parameter(help="System that the others are compared with.")] = None,
+    baseline: Annotated[
+        str | None,
+        Parameter(help="System that the others are compared with; a study's own contrasts, where none is named."),
+    ] = None,
     contrasts: Annotated[
         str | None, Parameter(help="Planned pairs instead: treatment:control, between commas.")
     ] = None,
@@ -108,6 +117,9 @@ def compare(
     else:
         if contrasts is not None:
             settings = replace(settings, contrasts=parse_contrasts(contrasts, table.systems))
+        elif baseline is None and (planned := _planned(paths, table.systems)):
+            settings = replace(settings, contrasts=planned)
+            loaded = replace(loaded, notes=(*loaded.notes, AS_PLANNED))
         found = comparison.compare(table, settings, loaded.items)
         figures, shown = record.record(found), text.text(found)
         if map_ is not None:
@@ -123,6 +135,14 @@ def compare(
             temporary.write_text(told + "\n", encoding="utf-8")
         say(f"comparison: {output}")
     print(told if json_ else "\n".join([shown, *(f"note: {note}" for note in loaded.notes)]))
+
+
+def _planned(paths: tuple[Path, ...], systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The contrasts of the one study that was named; none where it plans none, or something else was named."""
+    from xtremor.compare.studies import planned_contrasts
+    from xtremor.study.files import StudyFolder
+
+    return planned_contrasts(paths[0], systems) if len(paths) == 1 and StudyFolder(paths[0]).there else ()
 
 
 def _load(paths: tuple[Path, ...], given: dict[str, str], languages: tuple[str, ...], task: str | None) -> Loaded:

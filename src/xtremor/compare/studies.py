@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,3 +64,17 @@ def sources_of(path: Path) -> tuple[list[Source], list[str]]:
             name, said = next(iter(warned.items()))
             notes.append(f"{len(warned)} of {number_of(trainings, 'trainings')} of {system} warn; {name}: {said}.")
     return found, notes
+
+
+def planned_contrasts(path: Path, systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Treatment and control of every contrast that the study at a folder plans and both sides of which are there."""
+    from xtremor.study.files import StudyFolder
+
+    plan = StudyFolder(path).read()
+    names = {(cell.encoder, cell.intermediate, cell.arm): cell.system for cell in plan.cells}
+    found = [
+        (names[one], names[two])
+        for told in plan.design["contrasts"]
+        for one, two in plan.pairs(told["treatment"], told["control"])
+    ]
+    return tuple(pair for pair in dict.fromkeys(found) if set(pair) <= set(systems))

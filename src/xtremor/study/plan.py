@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from xtremor.languages import is_english
 from xtremor.study.stage import Stage, digest_of
 
 FORMAT = 1
+# Encoder, intermediate task (empty for none) and arm.
+Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,23 @@ class Plan:
         """Languages besides English that the target stage of a cell is trained on with labels."""
         named = (self.stages[cell.target].config.get("settings") or {}).get("sources") or ()
         return tuple(code for code in named if not is_english(code))
+
+    def pairs(self, treatment: str, control: str) -> Iterator[tuple[Place, Place]]:
+        """Where an arm and its control meet: for every encoder the same intermediate task, or none of them.
+
+        An arm crossed with several intermediate tasks is compared with its control on the same one; a control without
+        an intermediate stage is the same for all.
+        """
+        grid: dict[str, dict[tuple[str, str], None]] = {}
+        for cell in self.cells:
+            grid.setdefault(cell.arm, {})[cell.encoder, cell.intermediate] = None
+        for encoder in self.design["encoders"]:
+            ones = [task for where, task in grid.get(treatment, {}) if where == encoder]
+            twos = [task for where, task in grid.get(control, {}) if where == encoder]
+            for one in ones:
+                for two in twos:
+                    if one == two or not one or not two:
+                        yield (encoder, one, treatment), (encoder, two, control)
 
     def children(self) -> dict[str, list[str]]:
         """Key -> keys of the stages that start from it."""

@@ -22,6 +22,7 @@ from xtremor.report.study.material import gather, read_curve
 from xtremor.report.study.methods import methods_text
 from xtremor.report.study.provenance import commands
 from xtremor.stats.intervals import t_interval
+from xtremor.study.plan import Plan
 from xtremor.study.results import results, write
 
 PAIRS = (("freelb", "noise"), ("freelb", "plain"))
@@ -124,16 +125,16 @@ def test_percent_is_known_to_be_percent(tmp_path: Path) -> None:
 
 
 def test_arms_are_compared_on_the_same_intermediate_task() -> None:
-    cells = [
+    cells: list[Any] = [
         SimpleNamespace(arm=arm, encoder="e", intermediate=task)
         for arm, tasks in (("none", [""]), ("plain", ["mnli", "squad"]), ("pgd", ["mnli", "squad"]))
         for task in tasks
     ]
     runs = [SimpleNamespace(cell=cell, system=f"{cell.arm} {cell.intermediate}".strip()) for cell in cells]
     told = [{"treatment": a, "control": b, "role": "primary"} for a, b in (("pgd", "plain"), ("plain", "none"))]
-    study: Any = SimpleNamespace(
-        runs=runs[:-1], plan=SimpleNamespace(cells=cells), design={"contrasts": told, "encoders": ["e"]}
-    )
+    design = {"contrasts": told, "encoders": ["e"]}
+    plan = Plan("s", design, {}, None, {}, tuple(cells), "")
+    study: Any = SimpleNamespace(runs=runs[:-1], plan=plan, design=design)
     there, waiting = contrasts(study)
     assert [each.name for each in there] == ["pgd mnli − plain mnli", "plain mnli − none", "plain squad − none"]
     assert waiting == [Planned("pgd", "plain", "primary")]

@@ -8,7 +8,7 @@ same scores, contrasts and strata.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -172,37 +172,19 @@ def settings(
 
 
 def contrasts(study: Material) -> tuple[list[Planned], list[Planned]]:
-    """The planned contrasts as pairs of systems: those with runs on both sides, and the others.
-
-    An arm crossed with several intermediate tasks or encoders is compared with its control on the same one; a control
-    without an intermediate stage is the same for all.
-    """
+    """The planned contrasts as pairs of systems (`Plan.pairs`): those with runs on both sides, and the others."""
     names = {(run.cell.encoder, run.cell.intermediate, run.cell.arm): run.system for run in study.runs}
     there: list[Planned] = []
     waiting: list[Planned] = []
     for told in study.design["contrasts"]:
         arms = (told["treatment"], told["control"])
-        for one, two in _pairs(study, *arms):
+        for one, two in study.plan.pairs(*arms):
             pair = names.get(one), names.get(two)
             if pair[0] is not None and pair[1] is not None:
                 there.append(Planned(pair[0], pair[1], told["role"]))
             else:
                 waiting.append(Planned(*arms, told["role"]))
     return there, list(dict.fromkeys(waiting))
-
-
-def _pairs(study: Material, treatment: str, control: str) -> Iterable[tuple[tuple[str, str, str], ...]]:
-    """(encoder, intermediate task, arm) of treatment and control, for every encoder and intermediate task."""
-    grid: dict[str, dict[tuple[str, str], None]] = {}
-    for cell in study.plan.cells:
-        grid.setdefault(cell.arm, {})[cell.encoder, cell.intermediate] = None
-    for encoder in study.design["encoders"]:
-        ones = [task for where, task in grid.get(treatment, {}) if where == encoder]
-        twos = [task for where, task in grid.get(control, {}) if where == encoder]
-        for one in ones:
-            for two in twos:
-                if one == two or not one or not two:
-                    yield (encoder, one, treatment), (encoder, two, control)
 
 
 def _load(study: Material, planned: Sequence[Planned], items: str) -> tuple[Loaded, tuple[str, ...]]:
