@@ -38,18 +38,8 @@ def main() -> int:
         scores = Path(home) / "scores.csv"
         lines = [f"{one},{two},{dice.uniform(30, 70):.2f}" for one, two in itertools.permutations(codes, 2)]
         scores.write_text("\n".join(["source,target,score", *lines, ""]), encoding="utf-8")
-        distances = ["--uriel", str(asked.uriel)] if asked.uriel else ["--distances", "kinship"]
-        command = [
-            sys.executable,
-            "-m",
-            "xtremor",
-            "select",
-            "--targets",
-            ",".join(codes),
-            "--k",
-            "1,2,4,8",
-            *distances,
-        ]
+        command = [sys.executable, "-m", "xtremor", "select", "--targets", ",".join(codes), "--k", "1,2,4,8"]
+        command += ["--uriel", str(asked.uriel)] if asked.uriel else ["--distances", "kinship"]
         ways = {
             "1,000 draws and scores": ["--draws", "1000", "--scores", str(scores)],
             "1,000 draws": ["--draws", "1000"],

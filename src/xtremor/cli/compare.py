@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -117,7 +116,7 @@ def compare(
     else:
         if contrasts is not None:
             settings = replace(settings, contrasts=parse_contrasts(contrasts, table.systems))
-        elif baseline is None and (planned := _planned(paths, table.systems)):
+        elif baseline is None and (planned := tuple(p for p in loaded.planned if set(p) <= set(table.systems))):
             settings = replace(settings, contrasts=planned)
             loaded = replace(loaded, notes=(*loaded.notes, AS_PLANNED))
         found = comparison.compare(table, settings, loaded.items)
@@ -135,14 +134,6 @@ def compare(
             temporary.write_text(told + "\n", encoding="utf-8")
         say(f"comparison: {output}")
     print(told if json_ else "\n".join([shown, *(f"note: {note}" for note in loaded.notes)]))
-
-
-def _planned(paths: tuple[Path, ...], systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The contrasts of the one study that was named; none where it plans none, or something else was named."""
-    from xtremor.compare.studies import planned_contrasts
-    from xtremor.study.files import StudyFolder
-
-    return planned_contrasts(paths[0], systems) if len(paths) == 1 and StudyFolder(paths[0]).there else ()
 
 
 def _load(paths: tuple[Path, ...], given: dict[str, str], languages: tuple[str, ...], task: str | None) -> Loaded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +45,16 @@ class Items:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Scores, and for each task the items behind them where predictions are there."""
+    """Scores, and for each task the items behind them where predictions are there.
+
+    Attributes:
+        planned: systems that a study compares, treatment first; empty for scores of anything else.
+    """
 
     table: ScoreTable
     items: Mapping[str, Items]
     notes: tuple[str, ...] = ()
+    planned: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +93,20 @@ def load(paths: Sequence[Path], task: str | None = None) -> Loaded:
     folders = [path for path in paths if not path.is_file()]
     studies = [path for path in folders if StudyFolder(path).there]
     sources, notes = _from_folders([path for path in folders if path not in studies])
+    planned: tuple[tuple[str, str], ...] = ()
     for path in studies:
-        found, said = sources_of(path)
+        found, said, contrasts = sources_of(path)
         sources += found
         notes += said
+        # With others beside it a study says no longer what is compared.
+        planned = contrasts if len(paths) == 1 else ()
     sources += [_from_file(path) for path in files]
     if task is not None:
         known = sorted({each.task for each in sources})
         sources = [each for each in sources if each.task == task]
         if not sources:
             raise UserError(f"--task {task}: the runs are of {', '.join(known)}")
-    return of_sources(sources, notes)
+    return replace(of_sources(sources, notes), planned=planned)
 
 
 def of_sources(sources: Sequence[Source], notes: Sequence[str] = ()) -> Loaded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,9 @@ def source_of(
     return Source(key, cell.task, cell.split, metric, place, kept if kept.is_file() else None, scores, labelled)
 
 
-def sources_of(path: Path) -> tuple[list[Source], list[str]]:
-    """Every finished evaluation of a study by its primary checkpoint rule, and what a reader must know of them.
+def sources_of(path: Path) -> tuple[list[Source], list[str], tuple[tuple[str, str], ...]]:
+    """Every finished evaluation of a study by its primary checkpoint rule, what a reader must know of them, and the
+    systems of its contrasts, treatment first.
 
     Raises:
         UserError: nothing is finished, or a stage was edited since it was stored.
@@ -63,18 +64,6 @@ def sources_of(path: Path) -> tuple[list[Source], list[str]]:
         if warned:
             name, said = next(iter(warned.items()))
             notes.append(f"{len(warned)} of {number_of(trainings, 'trainings')} of {system} warn; {name}: {said}.")
-    return found, notes
-
-
-def planned_contrasts(path: Path, systems: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Treatment and control of every contrast that the study at a folder plans and both sides of which are there."""
-    from xtremor.study.files import StudyFolder
-
-    plan = StudyFolder(path).read()
     names = {(cell.encoder, cell.intermediate, cell.arm): cell.system for cell in plan.cells}
-    found = [
-        (names[one], names[two])
-        for told in plan.design["contrasts"]
-        for one, two in plan.pairs(told["treatment"], told["control"])
-    ]
-    return tuple(pair for pair in dict.fromkeys(found) if set(pair) <= set(systems))
+    planned = dict.fromkeys((names[one], names[two]) for _, one, two in plan.contrasts())
+    return found, notes, tuple(planned)

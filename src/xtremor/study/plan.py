@@ -111,15 +111,25 @@ class Plan:
 
     def labelled(self, cell: Cell) -> tuple[str, ...]:
         """Languages besides English that the target stage of a cell is trained on with labels."""
-        named = (self.stages[cell.target].config.get("settings") or {}).get("sources") or ()
-        return tuple(code for code in named if not is_english(code))
+        return tuple(code for code in self.sources(cell) if not is_english(code))
 
-    def pairs(self, treatment: str, control: str) -> Iterator[tuple[Place, Place]]:
-        """Where an arm and its control meet: for every encoder the same intermediate task, or none of them.
+    def sources(self, cell: Cell) -> tuple[str, ...]:
+        """Languages that the target stage of a cell is trained on with labels."""
+        from xtremor.training.sources import recorded_sources
 
-        An arm crossed with several intermediate tasks is compared with its control on the same one; a control without
-        an intermediate stage is the same for all.
+        return recorded_sources({"training": self.stages[cell.target].config.get("settings")})
+
+    def contrasts(self) -> Iterator[tuple[Mapping[str, Any], Place, Place]]:
+        """The contrasts of the design with the places of treatment and control.
+
+        An arm crossed with several encoders or intermediate tasks is compared with its control on the same ones; a
+        control without an intermediate stage is the same for all.
         """
+        for told in self.design["contrasts"]:
+            for one, two in self._pairs(told["treatment"], told["control"]):
+                yield told, one, two
+
+    def _pairs(self, treatment: str, control: str) -> Iterator[tuple[Place, Place]]:
         grid: dict[str, dict[tuple[str, str], None]] = {}
         for cell in self.cells:
             grid.setdefault(cell.arm, {})[cell.encoder, cell.intermediate] = None

@@ -144,10 +144,12 @@ def test_what_the_page_says(html: str, study: Material) -> None:
 def test_what_is_known_of_languages_does_not_lie_over_their_figures() -> None:
     facts = [{"column": "class", "text": "3"}, {"column": "wiki size", "text": "256 MB to 1 GB"},
              {"column": "resource", "text": "extremely low"}]  # fmt: skip
-    columns = fact_columns(facts, 9)
+    columns = fact_columns(facts, 9, 600, 13)
     assert len(columns) == len(set(columns)) and columns[:2] == ["class", "wiki size"]
     room = COLUMN * (columns.index("resource") - columns.index("wiki size"))
     assert 14 * 4.5 < room < 14 * 9 and columns[-1].isspace()
+    # Where few arms leave columns wide, none stays empty.
+    assert fact_columns(facts, 11, 600, 2) == ["class", "wiki size", "resource"]
 
 
 def test_figures_behind_the_charts(study: Material) -> None:

@@ -7,8 +7,9 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from xtremor.languages import PAIR, lookup
 from xtremor.sources.text import TextFile
 from xtremor.training.folder import RunFolder, read_json
 from xtremor.training.sources import recorded_sources
+
+if TYPE_CHECKING:
+    from xtremor.study.files import StudyFolder
 
 COLUMNS = ("source", "target", "score")
 
@@ -43,6 +47,14 @@ class Scores:
         rows, columns = np.nonzero(~np.isnan(self.values))
         return rows, columns
 
+    @cached_property
+    def additive(self) -> np.ndarray:
+        """An orthonormal basis (pairs, rank) of what is a sum of a part of the source and a part of the target."""
+        parts = [part[:, None] == np.unique(part) for part in self.pairs()]
+        basis, sizes, _ = np.linalg.svd(np.concatenate(parts, axis=1).astype(float), full_matrices=False)
+        found: np.ndarray = basis[:, sizes > 1e-9]
+        return found
+
 
 def read_scores(given: Sequence[Path]) -> Scores:
     """Scores from tables with the columns source, target and score (.csv or .tsv), evaluated runs and studies.
@@ -53,11 +65,14 @@ def read_scores(given: Sequence[Path]) -> Scores:
     Raises:
         UserError: a file or folder that holds no scores, a line that cannot be read, a language without facts.
     """
+    from xtremor.study.files import StudyFolder
+
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     runs: list[_Run] = []
     for path in given:
         if path.is_dir():
-            runs += _study(path) if (path / "plan.json").is_file() else [_run(path)]
+            study = StudyFolder(path)
+            runs += _study(study) if study.there else [_run(path)]
             continue
         for source, target, score in _table(path):
             found[source][target].append(score)
@@ -109,28 +124,21 @@ def _run(folder: Path) -> _Run:
     )
 
 
-def _study(folder: Path) -> list[_Run]:
-    from xtremor.study.files import StudyFolder
+def _study(study: StudyFolder) -> list[_Run]:
     from xtremor.study.results import finished_scores
 
-    study = StudyFolder(folder)
     plan = study.read()
-    found = []
-    for cell, _, scores in finished_scores(study.store(plan).open(), plan.cells):
-        sources = plan.stages[cell.target].config["settings"].get("sources") or ("en",)
-        found.append(_scored(cell.task, cell.system, sources, scores, plan.labelled(cell)))
+    found = [
+        _scored(cell.task, cell.system, plan.sources(cell), scores)
+        for cell, _, scores in finished_scores(study.store(plan).open(), plan.cells)
+    ]
     if not found:
-        raise UserError(f"{folder} has no finished evaluation yet; `xtremor study run` makes them")
+        raise UserError(f"{study.path} has no finished evaluation yet; `xtremor study run` makes them")
     return found
 
 
-def _scored(
-    task: str, system: str, sources: Sequence[str], scores: Mapping[str, Any], labelled: Sequence[str] = ()
-) -> _Run:
-    """``labelled``: languages that an earlier stage saw labels of."""
-    values = {
-        code: float(cell["score"]) for code, cell in scores["languages"].items() if code not in (*sources, *labelled)
-    }
+def _scored(task: str, system: str, sources: Sequence[str], scores: Mapping[str, Any]) -> _Run:
+    values = {code: float(cell["score"]) for code, cell in scores["languages"].items() if code not in sources}
     return _Run(PAIR.join(sorted(sources)), task, system, values)
 
 

@@ -47,7 +47,7 @@ def correlation(distances: Distances, scores: Scores, seed: int = 0, count: int 
     seen = _pearson(apart, ranks) if len(rows) >= 4 else None
     if seen is None:
         return dict.fromkeys(("spearman", "p", "within", "within_p", "permuted")) | {"pairs": len(rows)}
-    additive = _additive(rows, columns)
+    additive = scores.additive
     rest, left = (each - additive @ (additive.T @ each) for each in (ranks, apart))
     told = len(rows) - additive.shape[1] >= FEW_LEFT and all(
         np.linalg.norm(part) > 1e-9 * np.linalg.norm(whole) for part, whole in ((rest, ranks), (left, apart))
@@ -56,6 +56,7 @@ def correlation(distances: Distances, scores: Scores, seed: int = 0, count: int 
     draw = np.random.default_rng(seed)
     joint = len(scores.sources) >= FEW_SOURCES
     moved = np.arange(len(codes)) if joint else np.setdiff1d(two, one)
+    centred = ranks - ranks.mean()
     extreme = extreme_within = 0
     for start in range(0, count, BLOCK):
         renamed = np.tile(np.arange(len(codes)), (min(BLOCK, count - start), 1))
@@ -64,7 +65,7 @@ def correlation(distances: Distances, scores: Scores, seed: int = 0, count: int 
         drawn = drawn if complete else _ranks(drawn)
         drawn = drawn - drawn.mean(axis=1, keepdims=True)
         lengths = (drawn**2).sum(axis=1)
-        extreme += _as_extreme(drawn @ (ranks - ranks.mean()), lengths, ranks - ranks.mean(), seen)
+        extreme += _as_extreme(drawn @ centred, lengths, centred, seen)
         if within is not None:
             # What is left of the scores is orthogonal to all sums, so that of the distances only the length changes.
             lengths -= ((drawn @ additive) ** 2).sum(axis=1)
@@ -83,14 +84,6 @@ def _as_extreme(products: np.ndarray, squares: np.ndarray, other: np.ndarray, se
     """How many correlations, products over root of squares, are as far from 0 as the one seen."""
     scale = np.sqrt(np.maximum(squares, 0) * float((other**2).sum()))
     return int(((scale > 1e-12) & (np.abs(products) >= (abs(seen) - 1e-12) * scale)).sum())
-
-
-def _additive(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """An orthonormal basis (pairs, rank) of what is a sum of a part of the source and a part of the target."""
-    parts = [part[:, None] == np.unique(part) for part in (rows, columns)]
-    basis, sizes, _ = np.linalg.svd(np.concatenate(parts, axis=1).astype(float), full_matrices=False)
-    found: np.ndarray = basis[:, sizes > 1e-9]
-    return found
 
 
 def _ranked(matrix: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
@@ -195,14 +194,14 @@ def _heat(study: Material, task: str, control: str | None, at: int) -> Figure:
             for code in codes
             for name, value in strata_of(study, code, len(schemes))
         ]
-        columns = [*fact_columns(facts, size), *systems]
+        columns = [*fact_columns(facts, size, width, len(systems)), *systems]
         width = width if narrow else max(width, ROW_LABEL + COLUMN * len(columns))
         scale = alt.Scale(domain=columns)
         axis = alt.Axis(orient="top", labelAngle=-55, labelLimit=90 if narrow else 150, domain=False, ticks=False)
         x = alt.X("column:N", scale=scale, title=None, axis=axis)
         left = alt.X("column:N", scale=scale, title=None, axis=axis, bandPosition=0)
         y = alt.Y("row:N", scale=alt.Scale(domain=[names[code] for code in codes]), title=None,
-                  axis=alt.Axis(labelLimit=150, domain=False, ticks=False))  # fmt: skip
+                  axis=alt.Axis(labelLimit=ROW_LABEL, domain=False, ticks=False))  # fmt: skip
         seeds = {system: len(by_seed(study, system, task)) for system in systems}
         levels = alt.Scale(domain=[shown(each) for each in places], range=[colour("heat", each) for each in places])
         key = alt.Legend(orient="bottom", title=what, symbolType="square", columns=5, symbolSize=160)
@@ -230,14 +229,29 @@ def _heat(study: Material, task: str, control: str | None, at: int) -> Figure:
     return Figure(f"languages-{at}", f"{task}: {what}", text, build)
 
 
-def fact_columns(facts: Sequence[Mapping[str, str]], size: int) -> list[str]:
-    """Columns of what is known of languages, each followed by nameless ones that its longest text reaches over."""
+def fact_columns(facts: Sequence[Mapping[str, str]], size: int, width: float, arms: int) -> list[str]:
+    """Columns of what is known of languages, each followed by as few nameless ones as its longest text takes.
+
+    Args:
+        facts: with their ``column`` and ``text``.
+        size: of the letters, in pixels.
+        width: of the chart in pixels, in which columns are alike.
+        arms: columns beside these.
+    """
+    need: dict[str, float] = {}
+    for fact in facts:
+        need[fact["column"]] = max(need.get(fact["column"], 0.0), 0.53 * size * len(fact["text"]) + 4)
+    slots = dict.fromkeys(need, 1)
+
+    def column() -> float:
+        return max(COLUMN, (width - ROW_LABEL) / (arms + sum(slots.values())))
+
+    while short := next((name for name in need if need[name] > slots[name] * column()), None):
+        slots[short] += 1
     found: list[str] = []
-    for name in dict.fromkeys(fact["column"] for fact in facts):
-        longest = max(len(fact["text"]) for fact in facts if fact["column"] == name)
+    for name, count in slots.items():
         found.append(name)
-        for _ in range(math.ceil((0.56 * size * longest + 4) / COLUMN) - 1):
-            found.append(" " * (1 + sum(not each.strip() for each in found)))
+        found += [" " * (len(found) + extra) for extra in range(count - 1)]
     return found
 
 

@@ -172,18 +172,15 @@ def settings(
 
 
 def contrasts(study: Material) -> tuple[list[Planned], list[Planned]]:
-    """The planned contrasts as pairs of systems (`Plan.pairs`): those with runs on both sides, and the others."""
+    """The planned contrasts as pairs of systems (`Plan.contrasts`): those with runs on both sides, and the others."""
     names = {(run.cell.encoder, run.cell.intermediate, run.cell.arm): run.system for run in study.runs}
     there: list[Planned] = []
     waiting: list[Planned] = []
-    for told in study.design["contrasts"]:
-        arms = (told["treatment"], told["control"])
-        for one, two in study.plan.pairs(*arms):
-            pair = names.get(one), names.get(two)
-            if pair[0] is not None and pair[1] is not None:
-                there.append(Planned(pair[0], pair[1], told["role"]))
-            else:
-                waiting.append(Planned(*arms, told["role"]))
+    for told, one, two in study.plan.contrasts():
+        if one in names and two in names:
+            there.append(Planned(names[one], names[two], told["role"]))
+        else:
+            waiting.append(Planned(told["treatment"], told["control"], told["role"]))
     return there, list(dict.fromkeys(waiting))
 
 
